@@ -1,0 +1,77 @@
+// swift-tools-version: 6.3
+// The module table: who may import whom. Docs/Architecture.md says what each module is for.
+import PackageDescription
+
+/// Swift 6, `unsafe` spelled out, imports explicit, warnings are errors: the same for every module.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A module and its tests. `uses` is the whole list of what it may import.
+func module(_ name: String, uses: [Target.Dependency] = [], tested: Bool = true) -> [Target] {
+    let code = Target.target(name: name, dependencies: uses, swiftSettings: strict)
+    guard tested else { return [code] }
+    return [
+        code,
+        .testTarget(
+            name: name + "Tests",
+            dependencies: [.target(name: name), "TestSupport"] + uses,
+            swiftSettings: strict),
+    ]
+}
+
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "pgweir",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit.git", from: "0.6.0"),
+    ],
+    targets: [
+        // C shims: what Swift cannot see of a C library; no logic.
+        .target(name: "CURing", linkerSettings: [.linkedLibrary("uring")]),
+        .target(
+            name: "COpenSSL",
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/TestSupport"),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+        .executableTarget(
+            name: "pgweir",
+            dependencies: [
+                "Admin", "Configuration", "Worker", "EventLoop", "Session", "Authentication",
+                "Pooling", "TLS", "Metrics", "Wire", "Bytes", arguments, logging,
+            ],
+            swiftSettings: strict),
+    ]
+        + module("Bytes", uses: [collections])
+        + module("Metrics", uses: ["Bytes"], tested: false)
+        + module("Wire", uses: ["Bytes"])
+        + module("TLS", uses: ["Bytes", "COpenSSL"])
+        + module("Pooling", uses: ["Bytes", collections])
+        + module("Authentication", uses: ["Wire", "TLS", "Bytes"])
+        + module("Session", uses: ["Authentication", "Pooling", "Wire", "Bytes", collections])
+        + module("EventLoop", uses: ["Bytes", "CURing"])
+        + module(
+            "Worker",
+            uses: [
+                "Session", "Authentication", "Pooling", "EventLoop", "TLS", "Metrics", "Wire",
+                "Bytes", collections,
+            ])
+        + module(
+            "Configuration",
+            uses: ["Worker", "Session", "Authentication", "Pooling", "TLS", "Bytes", toml])
+        + module(
+            "Admin", uses: ["Configuration", "Worker", "Session", "Pooling", "Metrics", "Wire", "Bytes"],
+            tested: false)
+)

@@ -1,0 +1,83 @@
+// The one place where bytes are loaded: integers in network order, strings, searches.
+// Every function stops the process on an offset outside of the span; callers check lengths that
+// came from a peer first, so that no peer can cause it.
+
+#if canImport(Glibc)
+internal import Glibc
+#endif
+
+extension RawSpan {
+    /// The byte at `offset`.
+    public func uint8(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < byteCount)
+        // Safe: the load stays inside the span.
+        return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
+    }
+
+    /// The two bytes at `offset` as an integer, most significant first, as PostgreSQL sends them.
+    public func uint16BigEndian(at offset: Int) -> UInt16 {
+        precondition(offset >= 0 && offset <= byteCount - 2)
+        // Safe: the load stays inside the span, and every bit pattern is a valid UInt16.
+        let raw = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self)
+        return UInt16(bigEndian: raw)
+    }
+
+    /// The four bytes at `offset` as an integer, most significant first, as PostgreSQL sends them.
+    public func uint32BigEndian(at offset: Int) -> UInt32 {
+        precondition(offset >= 0 && offset <= byteCount - 4)
+        // Safe: the load stays inside the span, and every bit pattern is a valid UInt32.
+        let raw = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self)
+        return UInt32(bigEndian: raw)
+    }
+
+    /// Where `byte` stands first in `range`, or nil. O(range.count).
+    public func firstOffset(of byte: UInt8, in range: Range<Int>) -> Int? {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        guard !range.isEmpty else { return nil }
+        // Safe: memchr reads `range.count` bytes, all of them inside the span.
+        return unsafe withUnsafeBytes { all -> Int? in
+            guard let base = all.baseAddress else { return nil }
+            let start = unsafe base + range.lowerBound
+            guard let found = unsafe memchr(start, Int32(byte), range.count) else { return nil }
+            return unsafe UnsafeRawPointer(found) - base
+        }
+    }
+
+    /// The bytes of `range` as text; what is not UTF-8 becomes U+FFFD. Allocates.
+    public func string(in range: Range<Int>) -> String {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        // Safe: the string copies bytes that lie inside the span.
+        return unsafe withUnsafeBytes { unsafe String(decoding: $0[range], as: UTF8.self) }
+    }
+
+    /// A copy of all bytes. Allocates.
+    public func array() -> [UInt8] {
+        // Safe: the array copies bytes that lie inside the span.
+        unsafe withUnsafeBytes { unsafe Array($0) }
+    }
+
+    /// Whether both hold the same bytes. Not in constant time: not for secrets.
+    public func equals(_ other: borrowing RawSpan) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        guard byteCount > 0 else { return true }
+        // Safe: memcmp reads byteCount bytes of each, and both are that long.
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { theirs in
+                guard let left = mine.baseAddress, let right = theirs.baseAddress else {
+                    return true
+                }
+                return unsafe memcmp(left, right, mine.count) == 0
+            }
+        }
+    }
+
+    /// A 64-bit hash of the bytes (FNV-1a with a final mix). For tables of ours, never for secrets.
+    public func hash64() -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for offset in 0..<byteCount {
+            hash = (hash ^ UInt64(uint8(at: offset))) &* 0x100_0000_01b3
+        }
+        hash ^= hash >> 32
+        return hash &* 0x9e37_79b9_7f4a_7c15
+    }
+}

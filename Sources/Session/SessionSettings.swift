@@ -1,0 +1,33 @@
+public import Pooling
+
+/// What steers the sessions of one database and user. Durations of zero mean "no limit".
+public struct SessionSettings: Sendable, Equatable {
+    /// `pool_mode`.
+    public var mode = PoolMode.session
+    /// Run when a client of a session pool leaves. Empty = nothing. `server_reset_query`.
+    public var resetQuery = "DISCARD ALL"
+    /// Run it in transaction and statement mode too. `server_reset_query_always`.
+    public var resetsAlways = false
+    /// Run on a server that idled for longer than `serverCheckDelay`. `<empty>` in PgBouncer's
+    /// notation is the empty query; nil = no check. `server_check_query`.
+    public var checkQuery: String? = ""
+    /// Run after each server login; a failure is logged. `connect_query`.
+    public var connectQuery: String?
+    /// From the client's query to its answer, waiting included. `query_timeout`.
+    public var queryTimeout: Duration = .zero
+    /// Longest stay in the queue. `query_wait_timeout`.
+    public var queryWaitTimeout: Duration = .seconds(120)
+    /// A NOTICE tells a client that it has queued for this long. `query_wait_notify`.
+    public var queryWaitNotify: Duration = .seconds(5)
+    /// `idle_transaction_timeout`.
+    public var idleTransactionTimeout: Duration = .zero
+    /// `transaction_timeout`.
+    public var transactionTimeout: Duration = .zero
+    /// `client_idle_timeout`.
+    public var clientIdleTimeout: Duration = .zero
+    /// Prepared statements kept per server; zero = names are passed on as they are.
+    /// `max_prepared_statements`.
+    public var preparedStatementsMax = 200
+
+    public init() {}
+}
