@@ -72,6 +72,10 @@ let package = Package(
             "Configuration",
             uses: ["Worker", "Session", "Authentication", "Pooling", "TLS", "Bytes", toml])
         + module(
-            "Admin", uses: ["Configuration", "Worker", "Session", "Pooling", "Metrics", "Wire", "Bytes"],
+            "Admin",
+            uses: [
+                "Configuration", "Worker", "Session", "Pooling", "EventLoop", "Metrics", "Wire",
+                "Bytes",
+            ],
             tested: false)
 )

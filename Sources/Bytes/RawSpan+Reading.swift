@@ -81,3 +81,22 @@ extension RawSpan {
         return hash &* 0x9e37_79b9_7f4a_7c15
     }
 }
+
+extension [UInt8] {
+    /// Calls `body` with the bytes as a span, which is valid for the call only.
+    public func withRawSpan<Result, Failure: Error>(
+        _ body: (borrowing RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // Safe: the span is of this array's own storage, which outlives the call.
+        let bytes = unsafe span.bytes
+        return try body(bytes)
+    }
+
+    /// Whether `span` holds the same bytes.
+    public func equals(_ other: borrowing RawSpan) -> Bool {
+        count == other.byteCount && withRawSpan { $0.equals(other) }
+    }
+
+    /// `RawSpan.hash64()` of the bytes.
+    public func hash64() -> UInt64 { withRawSpan { $0.hash64() } }
+}

@@ -1,0 +1,27 @@
+# `make help` lists what there is. The logic lives in Tests/setup.sh and Tests/run.py.
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test bench-smoke format clean
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup: ## Install what building and testing need, only what is missing
+	@Tests/setup.sh
+
+build: ## Build .build/release/pgweir
+	swift build -c release --product pgweir
+
+run: build ## Start the demo: a throwaway PostgreSQL with pgweir in front of it
+	.build/release/pgweir demo
+
+test: setup build ## Unit tests, then integration tests; the last line says how many passed
+	@python3 Tests/run.py
+
+bench-smoke: setup build ## CPU and throughput beside PgBouncer, in less than a minute
+	@.venv/bin/python Benchmarks/smoke.py
+
+format: ## Format the Swift sources in place
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+clean: ## Remove what was built
+	rm -rf .build .venv

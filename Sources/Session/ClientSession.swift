@@ -1,0 +1,262 @@
+public import Bytes
+public import Wire
+
+/// One logged-in client's side of the protocol: what its messages need, what names it gave.
+///
+/// Called with the bytes that came from the client; writes what the server and the client are to
+/// get. Performs no I/O, and does not know whether a server is to be had: it only says when it
+/// needs one.
+public struct ClientSession: ~Copyable {
+    public var scanner: FrameScanner
+    /// Names of prepared statements.
+    public var names = StatementNames()
+    /// The statement that the client parsed without a name; 0 = none.
+    public var unnamed: UInt64 = 0
+    /// What the client's session parameters are to be.
+    public var parameters: ParameterState
+    /// Messages are dropped up to the next Sync, because one of them was refused.
+    public var discardsUntilSync = false
+    /// Whether names of prepared statements are replaced by ours (not in session mode).
+    public var replacesNames: Bool
+    /// What happens to the rest of the message that is cut off at the end of the bytes.
+    var passesRest = false
+
+    public init(lengthMax: UInt32, parameters: ParameterState, replacesNames: Bool) {
+        scanner = FrameScanner(lengthMax: lengthMax)
+        self.parameters = parameters
+        self.replacesNames = replacesNames
+    }
+
+    /// Whether the server has a message of this client only in part, so that it cannot be let go.
+    public var isInsidePassedMessage: Bool { passesRest && !scanner.isBetweenFrames }
+
+    /// Ends the uses of all statements. To be called when the client is gone.
+    public mutating func releaseStatements(_ store: any StatementStore) {
+        for statement in names.removeAll() { store.release(statement) }
+        if unnamed != 0 { store.release(unnamed) }
+        unnamed = 0
+    }
+}
+
+/// Where `received` stopped.
+public enum ClientStep: Equatable, Sendable {
+    /// Nothing more to do with these bytes; those from `offset` on are an incomplete message.
+    case consumed
+    /// The message at `offset` needs a server.
+    case needsServer
+    /// The message at `offset` must wait until the server has answered what was sent before.
+    case stalled
+    /// The client says goodbye.
+    case terminated
+}
+
+/// Longest messages that must be held whole.
+enum HeldMessage {
+    /// Parse with a name.
+    static let parseByteCountMax = 16 << 20
+    /// Parse without a name; longer ones are passed on and not remembered.
+    static let unnamedParseByteCountMax = 16 << 10
+    /// Describe, Close, and the two names of a Bind.
+    static let namesByteCountMax = 16 << 10
+    /// Most replies that one server may owe before the client is not read any further.
+    static let expectationsMax = 65_536
+}
+
+extension ClientSession {
+    /// The client has no server. Answers what needs none.
+    public mutating func receivedUnlinked(
+        _ bytes: borrowing RawSpan, from offset: inout Int, toClient: inout Outgoing,
+        store: any StatementStore
+    ) throws(SessionError) -> ClientStep {
+        while true {
+            let before = scanner
+            let piece: FramePiece?
+            do throws(WireError) {
+                piece = try scanner.next(in: bytes, from: &offset)
+            } catch { throw .clientMalformed(error) }
+            guard let piece else { return .consumed }
+            guard let tag = piece.opens else { continue }
+            passesRest = false
+            if discardsUntilSync, tag != ClientTag.sync, tag != ClientTag.terminate { continue }
+            switch tag {
+            case ClientTag.terminate:
+                return .terminated
+            case ClientTag.sync:
+                discardsUntilSync = false
+                toClient.spill(bytes)
+                ServerMessages.readyForQuery(.idle, to: &toClient.buffer)
+            case ClientTag.flush, ClientTag.copyData, ClientTag.copyDone, ClientTag.copyFail:
+                // Without a server there is nothing to flush, and COPY messages that come after
+                // the copy has failed are ignored, as PostgreSQL does.
+                break
+            case ClientTag.query, ClientTag.parse, ClientTag.bind, ClientTag.describe,
+                ClientTag.execute, ClientTag.close, ClientTag.functionCall:
+                scanner = before
+                offset = piece.start
+                return .needsServer
+            default:
+                throw .clientUnexpected(tag: tag)
+            }
+        }
+    }
+
+    /// The client has `server`. Appends what the server is to get, and to the server's ledger.
+    public mutating func receivedLinked(
+        _ bytes: borrowing RawSpan, from offset: inout Int, server: inout ServerSession,
+        toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
+    ) throws(SessionError) -> ClientStep {
+        while true {
+            let before = scanner
+            let piece: FramePiece?
+            do throws(WireError) {
+                piece = try scanner.next(in: bytes, from: &offset)
+            } catch { throw .clientMalformed(error) }
+            guard let piece else { return .consumed }
+            guard let tag = piece.opens else {
+                if passesRest { toServer.pass(piece.start..<piece.body.upperBound, of: bytes) }
+                continue
+            }
+            if server.ledger.count >= HeldMessage.expectationsMax {
+                scanner = before
+                offset = piece.start
+                return .stalled
+            }
+            if tag == ClientTag.terminate { return .terminated }
+            if server.skipsUntilSync, tag != ClientTag.sync {
+                // The server would skip it as well.
+                passesRest = false
+                continue
+            }
+            let handling = try handle(
+                tag, piece, of: bytes, server: &server, toServer: &toServer,
+                toClient: &toClient, store: store)
+            switch handling {
+            case .pass:
+                passesRest = true
+                toServer.pass(piece.start..<piece.body.upperBound, of: bytes)
+            case .replaced(let passesRest):
+                self.passesRest = passesRest
+            case .incomplete:
+                scanner = before
+                offset = piece.start
+                return .consumed
+            case .stalled:
+                scanner = before
+                offset = piece.start
+                return .stalled
+            }
+        }
+    }
+
+    /// What is to be done with the message that begins in a piece.
+    enum Handling {
+        /// It goes to the server as it is.
+        case pass
+        /// What goes to the server instead was written; whether the rest of the body follows it.
+        case replaced(passesRest: Bool)
+        /// More of it must be there first.
+        case incomplete
+        /// The server must answer first.
+        case stalled
+    }
+
+    private mutating func handle(
+        _ tag: UInt8, _ piece: FramePiece, of bytes: borrowing RawSpan,
+        server: inout ServerSession, toServer: inout Outgoing, toClient: inout Outgoing,
+        store: any StatementStore
+    ) throws(SessionError) -> Handling {
+        if server.copy == .fromClient {
+            return try handleInCopy(tag, server: &server)
+        }
+        switch tag {
+        case ClientTag.query:
+            forgetUnnamed(store)
+            server.setUnnamed(0, store)
+            server.expect(Expectation(.query))
+            return .pass
+        case ClientTag.execute:
+            server.expect(Expectation(.execute))
+            return .pass
+        case ClientTag.sync:
+            server.expectSync()
+            return .pass
+        case ClientTag.flush, ClientTag.copyData, ClientTag.copyDone, ClientTag.copyFail:
+            return .pass
+        case ClientTag.functionCall:
+            server.expect(Expectation(.functionCall))
+            return .pass
+        case ClientTag.parse:
+            return try handleParse(
+                piece, of: bytes, server: &server, toServer: &toServer, toClient: &toClient,
+                store: store)
+        case ClientTag.bind:
+            return try handleBind(
+                piece, of: bytes, server: &server, toServer: &toServer, store: store)
+        case ClientTag.describe:
+            return try handleDescribe(
+                piece, of: bytes, server: &server, toServer: &toServer, store: store)
+        case ClientTag.close:
+            return try handleClose(
+                piece, of: bytes, server: &server, toServer: &toServer, toClient: &toClient,
+                store: store)
+        default:
+            throw .clientUnexpected(tag: tag)
+        }
+    }
+
+    /// While the server reads a COPY it ignores Sync and Flush, and takes anything that is not
+    /// part of the copy for its end in error. Source: PostgreSQL documentation, "COPY Operations".
+    private mutating func handleInCopy(
+        _ tag: UInt8, server: inout ServerSession
+    ) throws(SessionError) -> Handling {
+        switch tag {
+        case ClientTag.copyData, ClientTag.flush, ClientTag.sync:
+            return .pass
+        case ClientTag.copyDone, ClientTag.copyFail:
+            server.copy = .ended
+            return .pass
+        case ClientTag.query, ClientTag.parse, ClientTag.bind, ClientTag.describe,
+            ClientTag.execute, ClientTag.close, ClientTag.functionCall:
+            server.copy = .ended
+            return .pass
+        default:
+            throw .clientUnexpected(tag: tag)
+        }
+    }
+
+    mutating func forgetUnnamed(_ store: any StatementStore) {
+        guard unnamed != 0 else { return }
+        store.release(unnamed)
+        unnamed = 0
+    }
+}
+
+extension ClientSession {
+    /// The client's next request was cancelled before a server had it. Takes that request out of
+    /// the bytes that were `held`, or its rest out of those to come, and answers 57014. Returns
+    /// whether what is held can be looked at again.
+    public mutating func cancelHeld(
+        _ held: inout ByteBuffer, toClient: inout Outgoing
+    ) -> Bool {
+        let reply = ErrorReply(
+            .error, .queryCanceled, "canceling statement due to user request",
+            detail: "It was waiting for a server and did not run.")
+        reply.write(to: &toClient.buffer)
+        guard !held.isEmpty else { return false }
+        switch held.bytes.uint8(at: 0) {
+        case ClientTag.query, ClientTag.functionCall:
+            // Answered like a statement that failed: its bytes are passed over.
+            ServerMessages.readyForQuery(.idle, to: &toClient.buffer)
+            var offset = 0
+            let piece: FramePiece?
+            do throws(WireError) {
+                piece = try scanner.next(in: held.bytes, from: &offset)
+            } catch { return true }
+            if piece != nil { held.consume(offset) }
+            passesRest = false
+        default:
+            discardsUntilSync = true
+        }
+        return !held.isEmpty
+    }
+}

@@ -1,0 +1,90 @@
+internal import DequeModule
+
+/// What a message that went to a server will be answered with, and who gets the answer.
+public struct Expectation: Equatable, Sendable {
+    /// The kind of message that was sent, which decides the replies that fit.
+    public enum Kind: UInt8, Sendable {
+        /// Parse: `1`.
+        case parse
+        /// Bind: `2`.
+        case bind
+        /// Describe of a statement or portal: `t`, then `T` or `n`.
+        case describe
+        /// Execute: rows or COPY, then `C`, `I` or `s`.
+        case execute
+        /// Close: `3`.
+        case close
+        /// Sync: `Z`.
+        case sync
+        /// Query: anything up to `Z`.
+        case query
+        /// FunctionCall: `V`, then `Z`.
+        case functionCall
+    }
+
+    public enum Disposition: UInt8, Sendable {
+        /// The linked client asked; it gets the reply.
+        case forward
+        /// We asked; nobody gets the reply.
+        case swallow
+        /// The server was not asked; we answer the client when the turn comes.
+        case synthesise
+    }
+
+    public let kind: Kind
+    public let disposition: Disposition
+    /// Whether the client's table of names has a change that waits for this reply.
+    public let changesNames: Bool
+    /// The statement that a Parse creates or a Close removes on the server; 0 = none.
+    public let statement: UInt64
+
+    public init(
+        _ kind: Kind, _ disposition: Disposition = .forward,
+        changesNames: Bool = false, statement: UInt64 = 0
+    ) {
+        self.kind = kind
+        self.disposition = disposition
+        self.changesNames = changesNames
+        self.statement = statement
+    }
+}
+
+/// The replies that one server owes, in the order in which it will send them.
+///
+/// Each message to a server appends one entry, whoever sent it; nothing overtakes. A server can be
+/// handed on only when its ledger is empty.
+public struct Ledger: Sendable {
+    private var entries: Deque<Expectation> = []
+
+    public init() {}
+
+    public var isEmpty: Bool { entries.isEmpty }
+    public var count: Int { entries.count }
+    public var head: Expectation? { entries.first }
+    public var last: Expectation? { entries.last }
+
+    public mutating func append(_ entry: Expectation) { entries.append(entry) }
+
+    public mutating func removeHead() -> Expectation? { entries.popFirst() }
+
+    /// Whether an entry behind the head is a Sync, so that an error ends there.
+    public var hasSync: Bool { entries.contains { $0.kind == .sync } }
+
+    /// After an error in the extended protocol the server skips everything up to the next Sync.
+    /// Takes those entries out, calls `dropped` for each, oldest first, and says whether a Sync
+    /// is left as the new head.
+    public mutating func dropThroughError(_ dropped: (Expectation) -> Void) -> Bool {
+        while let head = entries.first {
+            if head.kind == .sync { return true }
+            entries.removeFirst()
+            dropped(head)
+        }
+        return false
+    }
+
+    /// A COPY FROM STDIN begins: the server ignores the Syncs that it reads before the copy's end,
+    /// so those that directly follow the head will not be answered.
+    public mutating func dropSyncsIgnoredByCopy() {
+        while entries.count > 1, entries[1].kind == .sync { entries.remove(at: 1) }
+    }
+}

@@ -1,0 +1,215 @@
+internal import Bytes
+internal import Wire
+
+// What a server sends: matched with the ledger frame by frame, forwarded, swallowed or refused.
+
+extension ServerSession {
+    /// Takes what came from the server; writes what `client` is to get. Bytes from `offset` on are
+    /// an incomplete message that must be held. Without a client, the caller brings one that is
+    /// nobody's and throws away what it is to get.
+    public mutating func received(
+        _ bytes: borrowing RawSpan, from offset: inout Int, client: inout ClientSession,
+        toClient: inout Outgoing, store: any StatementStore
+    ) throws(SessionError) {
+        while true {
+            let before = scanner
+            let piece: FramePiece?
+            do throws(WireError) {
+                piece = try scanner.next(in: bytes, from: &offset)
+            } catch { throw .serverMalformed(error) }
+            guard let piece else { return }
+            guard let tag = piece.opens else {
+                if passesRest { toClient.pass(piece.start..<piece.body.upperBound, of: bytes) }
+                continue
+            }
+            if !piece.closes, mustBeWhole(tag, length: piece.body.count + scanner.bodyByteCountLeft)
+            {
+                guard piece.body.count < Self.heldByteCountMax else {
+                    throw .serverUnexpected(tag: tag)
+                }
+                scanner = before
+                offset = piece.start
+                return
+            }
+            passesRest = try isForwarded(tag, piece, bytes, client: &client, store: store)
+            if passesRest { toClient.pass(piece.start..<piece.body.upperBound, of: bytes) }
+            if let head = ledger.head, head.disposition == .synthesise {
+                toClient.spill(bytes)
+                settleSynthesised(client: &client, toClient: &toClient, store: store)
+            }
+        }
+    }
+
+    /// Messages that change what we know are looked at whole; all others stream through.
+    private func mustBeWhole(_ tag: UInt8, length: Int) -> Bool {
+        switch tag {
+        case ServerTag.parameterStatus, ServerTag.readyForQuery: true
+        case ServerTag.commandComplete: length <= 64
+        case ServerTag.errorResponse: ledger.head?.disposition == .swallow
+        default: false
+        }
+    }
+
+    /// Matches one message with the ledger. Returns whether the client gets it.
+    private mutating func isForwarded(
+        _ tag: UInt8, _ piece: FramePiece, _ bytes: borrowing RawSpan,
+        client: inout ClientSession, store: any StatementStore
+    ) throws(SessionError) -> Bool {
+        switch tag {
+        case ServerTag.dataRow, ServerTag.copyData, ServerTag.copyDone:
+            return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
+        case ServerTag.noticeResponse, ServerTag.notificationResponse:
+            return ledger.head?.disposition != .swallow
+        case ServerTag.parameterStatus:
+            return reportParameter(bytes.extracting(piece.body), client: &client)
+        case ServerTag.readyForQuery:
+            return try ready(piece, bytes)
+        case ServerTag.errorResponse:
+            return failed(bytes.extracting(piece.body), client: &client, store: store)
+        case ServerTag.commandComplete:
+            if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
+            copy = .none
+            tally.queryCount += 1
+            return try complete(tag, store: store, client: &client)
+        case ServerTag.emptyQueryResponse, ServerTag.portalSuspended:
+            tally.queryCount += 1
+            return try complete(tag, store: store, client: &client)
+        case ServerTag.parseComplete:
+            return try pop(.parse, tag, client: &client, store: store)
+        case ServerTag.bindComplete:
+            tally.bindCount += 1
+            return try pop(.bind, tag, client: &client, store: store)
+        case ServerTag.closeComplete:
+            return try pop(.close, tag, client: &client, store: store)
+        case ServerTag.noData:
+            return try pop(.describe, tag, client: &client, store: store)
+        case ServerTag.parameterDescription:
+            return try headIsForwarded(tag) { $0 == .describe }
+        case ServerTag.rowDescription:
+            if ledger.head?.kind == .query { return try headIsForwarded(tag) { $0 == .query } }
+            return try pop(.describe, tag, client: &client, store: store)
+        case ServerTag.copyInResponse:
+            copy = .fromClient
+            if ledger.head?.kind == .execute { ledger.dropSyncsIgnoredByCopy() }
+            return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
+        case ServerTag.copyOutResponse, ServerTag.copyBothResponse:
+            copy = .toClient
+            return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
+        case ServerTag.functionCallResponse:
+            return try headIsForwarded(tag) { $0 == .functionCall }
+        default:
+            throw .serverUnexpected(tag: tag)
+        }
+    }
+
+    private func headIsForwarded(
+        _ tag: UInt8, _ fits: (Expectation.Kind) -> Bool
+    ) throws(SessionError) -> Bool {
+        guard let head = ledger.head, fits(head.kind) else { throw .serverUnexpected(tag: tag) }
+        return head.disposition == .forward
+    }
+
+    /// The reply that ends the entry at the head, which must be of `kind`.
+    private mutating func pop(
+        _ kind: Expectation.Kind, _ tag: UInt8, client: inout ClientSession,
+        store: any StatementStore
+    ) throws(SessionError) -> Bool {
+        guard let head = ledger.head, head.kind == kind else { throw .serverUnexpected(tag: tag) }
+        _ = ledger.removeHead()
+        if kind == .close, head.statement != 0 { store.release(head.statement) }
+        if head.changesNames, let freed = client.names.acknowledge() { store.release(freed) }
+        return head.disposition == .forward
+    }
+
+    /// CommandComplete, EmptyQueryResponse, PortalSuspended: the end of an Execute; in a simple
+    /// query, of one of its statements.
+    private mutating func complete(
+        _ tag: UInt8, store: any StatementStore, client: inout ClientSession
+    ) throws(SessionError) -> Bool {
+        if ledger.head?.kind == .execute {
+            return try pop(.execute, tag, client: &client, store: store)
+        }
+        return try headIsForwarded(tag) { $0 == .query }
+    }
+
+    private mutating func ready(
+        _ piece: FramePiece, _ bytes: borrowing RawSpan
+    ) throws(SessionError) -> Bool {
+        guard piece.body.count == 1,
+            let status = TransactionStatus(rawValue: bytes.uint8(at: piece.body.lowerBound)),
+            let head = ledger.head,
+            head.kind == .sync || head.kind == .query || head.kind == .functionCall
+        else { throw .serverUnexpected(tag: ServerTag.readyForQuery) }
+        _ = ledger.removeHead()
+        self.status = status
+        copy = .none
+        isReady = ledger.isEmpty && !skipsUntilSync
+        if status == .idle { tally.transactionCount += 1 }
+        if head.disposition == .swallow, ownQuery == .running { ownQuery = .succeeded }
+        return head.disposition == .forward
+    }
+
+    private mutating func failed(
+        _ body: borrowing RawSpan, client: inout ClientSession, store: any StatementStore
+    ) -> Bool {
+        copy = .none
+        guard let head = ledger.head else { return true }
+        switch head.kind {
+        case .query, .functionCall, .sync:
+            if head.disposition == .swallow, ownQuery == .running {
+                ownQuery = .failed(ErrorFields(body: body))
+            }
+            return head.disposition == .forward
+        case .parse, .bind, .describe, .execute, .close:
+            var nameChangeCount = 0
+            var undone: [Expectation] = []
+            let hasSync = ledger.dropThroughError { entry in
+                if entry.changesNames { nameChangeCount += 1 }
+                if entry.statement != 0 { undone.append(entry) }
+            }
+            for entry in undone {
+                if entry.kind == .parse, statements.remove(entry.statement) {
+                    store.release(entry.statement)
+                } else if entry.kind == .close {
+                    statements.use(entry.statement)
+                }
+            }
+            for freed in client.names.undo(nameChangeCount) { store.release(freed) }
+            setUnnamed(Self.unnamedUnknown, store)
+            isUnnamedOfThisLink = false
+            skipsUntilSync = !hasSync
+            return true
+        }
+    }
+
+    /// ParameterStatus: the server's state changes, and with it that of the client who asked.
+    private mutating func reportParameter(
+        _ body: borrowing RawSpan, client: inout ClientSession
+    ) -> Bool {
+        guard let nameEnd = body.firstOffset(of: 0, in: 0..<body.byteCount),
+            let valueEnd = body.firstOffset(of: 0, in: nameEnd + 1..<body.byteCount)
+        else { return false }
+        let name = body.string(in: 0..<nameEnd)
+        let value = body.string(in: nameEnd + 1..<valueEnd)
+        parameters = parameters.reporting(name, value)
+        if ledger.head?.disposition == .swallow { return false }
+        client.parameters = client.parameters.reporting(name, value)
+        return true
+    }
+
+    /// DISCARD ALL and DEALLOCATE ALL take the prepared statements away: the server's are gone,
+    /// and those of the client who asked.
+    private mutating func noteReset(
+        _ body: borrowing RawSpan, _ client: inout ClientSession, _ store: any StatementStore
+    ) {
+        guard body.byteCount == 12 || body.byteCount == 15 else { return }
+        let tag = body.string(in: 0..<body.byteCount - 1)
+        guard tag == "DISCARD ALL" || tag == "DEALLOCATE ALL" else { return }
+        for statement in statements.removeAll() { store.release(statement) }
+        setUnnamed(0, store)
+        if ledger.head?.disposition == .forward {
+            for statement in client.names.removeAcknowledged() { store.release(statement) }
+            client.forgetUnnamed(store)
+        }
+    }
+}

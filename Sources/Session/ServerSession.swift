@@ -1,0 +1,193 @@
+internal import Bytes
+public import Wire
+
+/// One logged-in server's side of the protocol: whose reply each message is, and what state the
+/// session is in. Performs no I/O.
+public struct ServerSession: ~Copyable {
+    public var scanner = FrameScanner(lengthMax: 0x7fff_ffff)
+    public internal(set) var ledger = Ledger()
+    /// As the last ReadyForQuery said.
+    public internal(set) var status = TransactionStatus.idle
+    /// Whether nothing was sent since the last ReadyForQuery.
+    public internal(set) var isReady = true
+    /// What the server's parameters are.
+    public var parameters: ParameterState
+    /// Prepared statements under our names.
+    public internal(set) var statements = ServerStatements()
+    /// Most of them. `max_prepared_statements`.
+    public var statementsMax: Int
+    /// Which statement the unnamed one is; 0 = none, `unnamedUnknown` = one that nobody remembers.
+    public internal(set) var unnamed: UInt64 = 0
+    public internal(set) var isUnnamedOfThisLink = false
+    /// After an error the server skips messages up to a Sync that the client has not sent yet.
+    public internal(set) var skipsUntilSync = false
+    public internal(set) var copy = CopyState.none
+    /// The session may hold something that we cannot take back: not for another client.
+    public var isTainted = false
+    /// What became of the query that we sent ourselves, until the worker has looked.
+    public var ownQuery = OwnQuery.none
+    /// Counters since the worker last took them.
+    public var tally = Tally()
+    var passesRest = false
+
+    static let unnamedUnknown = UInt64.max
+
+    /// Longest ParameterStatus, CommandComplete or error of ours that is held whole.
+    static let heldByteCountMax = 1 << 20
+
+    public enum CopyState: Equatable, Sendable {
+        case none
+        /// COPY FROM STDIN: the server reads.
+        case fromClient
+        /// The client has ended it, and the server has yet to say how it went.
+        case ended
+        /// COPY TO STDOUT, or both ways as replication does.
+        case toClient
+    }
+
+    public enum OwnQuery: Equatable, Sendable {
+        case none
+        case running
+        case succeeded
+        case failed(ErrorFields)
+    }
+
+    public struct Tally: Equatable, Sendable {
+        public var queryCount = 0
+        public var transactionCount = 0
+        public var parseCount = 0
+        public var bindCount = 0
+        public init() {}
+    }
+
+    public init(parameters: ParameterState, statementsMax: Int) {
+        self.parameters = parameters
+        self.statementsMax = statementsMax
+    }
+
+    /// Whether the server may go to another client: nothing owed, nothing begun, nothing left.
+    public var isReleasable: Bool {
+        isReady && status == .idle && ledger.isEmpty && scanner.isBetweenFrames && copy == .none
+            && !skipsUntilSync
+    }
+
+    /// A query of ours goes first; its replies reach nobody.
+    public mutating func expectOwnQuery() {
+        ownQuery = .running
+        expect(Expectation(.query, .swallow))
+    }
+
+    /// A Sync of ours, for a client that has left in the middle of a batch.
+    public mutating func expectOwnSync() {
+        expectSync()
+    }
+
+    /// The link to a client ended; its unnamed statement may stay for the next one to replace.
+    public mutating func unlinked() {
+        isUnnamedOfThisLink = false
+        statements.endBatch()
+    }
+
+    mutating func expect(_ expectation: Expectation) {
+        isReady = false
+        ledger.append(expectation)
+    }
+
+    /// Appends a synthesised reply; when nothing is owed before it, the client gets it at once.
+    mutating func expect(
+        _ expectation: Expectation, of client: inout ClientSession, toClient: inout Outgoing,
+        bytes: borrowing RawSpan, store: any StatementStore
+    ) {
+        expect(expectation)
+        if ledger.count == 1 {
+            toClient.spill(bytes)
+            settleSynthesised(client: &client, toClient: &toClient, store: store)
+        }
+    }
+
+    mutating func expectSync() {
+        statements.endBatch()
+        skipsUntilSync = false
+        expect(Expectation(.sync))
+    }
+
+    mutating func setUnnamed(_ statement: UInt64, _ store: any StatementStore) {
+        if statement != 0, statement != Self.unnamedUnknown { store.retain(statement) }
+        if unnamed != 0, unnamed != Self.unnamedUnknown { store.release(unnamed) }
+        unnamed = statement
+        isUnnamedOfThisLink = true
+    }
+
+    /// Sees to it that the server has `statement` before what is sent next.
+    mutating func provide(
+        _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
+        store: any StatementStore
+    ) {
+        if statements.useIfThere(statement) { return }
+        addStatement(statement, toServer: &toServer, bytes: bytes, store: store)
+        expect(Expectation(.parse, .swallow, statement: statement))
+    }
+
+    /// Writes the Parse of `statement` under our name, and a Close of the least used one if there
+    /// are too many. The caller appends what to expect of the Parse.
+    mutating func addStatement(
+        _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
+        store: any StatementStore
+    ) {
+        toServer.spill(bytes)
+        while let victim = statements.victim(max: max(0, statementsMax - 1)) {
+            _ = statements.remove(victim)
+            ClientMessages.closeStatement(
+                ServerStatements.name(of: victim), to: &toServer.buffer)
+            expect(Expectation(.close, .swallow, statement: victim))
+        }
+        store.retain(statement)
+        statements.use(statement)
+        tally.parseCount += 1
+        toServer.buffer.appendMessage(ClientTag.parse) {
+            $0.append(cString: ServerStatements.name(of: statement))
+            store.appendDefinition(of: statement, to: &$0)
+        }
+    }
+
+    /// Forgets all statements, because the server has (DISCARD ALL) or is gone.
+    public mutating func releaseStatements(_ store: any StatementStore) {
+        for statement in statements.removeAll() { store.release(statement) }
+        setUnnamed(0, store)
+    }
+
+    /// Answers the synthesised entries at the head of the ledger. `toClient` must be spilled.
+    mutating func settleSynthesised(
+        client: inout ClientSession, toClient: inout Outgoing, store: any StatementStore
+    ) {
+        while let head = ledger.head, head.disposition == .synthesise {
+            _ = ledger.removeHead()
+            let tag =
+                head.kind == .parse ? ServerTag.parseComplete : ServerTag.closeComplete
+            toClient.buffer.appendMessage(tag)
+            if head.changesNames, let freed = client.names.acknowledge() { store.release(freed) }
+        }
+    }
+}
+
+extension ServerSession {
+    /// The client is gone: ends what it left open, so that the server comes to a ReadyForQuery.
+    public mutating func finishForOrphan(_ toServer: inout Outgoing) {
+        if copy == .fromClient {
+            ClientMessages.copyFail("client disconnected", to: &toServer.buffer)
+            copy = .ended
+        }
+        guard isBatchOpen else { return }
+        ClientMessages.sync(to: &toServer.buffer)
+        expectSync()
+    }
+
+    /// Whether the server waits for a Sync.
+    private var isBatchOpen: Bool {
+        guard let last = ledger.last else { return skipsUntilSync || !isReady }
+        switch last.kind {
+        case .parse, .bind, .describe, .execute, .close: return true
+        case .sync, .query, .functionCall: return false
+        }
+    }
+}

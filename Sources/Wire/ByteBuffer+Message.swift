@@ -1,0 +1,28 @@
+public import Bytes
+
+extension ByteBuffer {
+    /// Appends one message: `tag`, the length, and what `body` appends.
+    public mutating func appendMessage(_ tag: UInt8, _ body: (inout ByteBuffer) -> Void) {
+        append(tag)
+        let lengthOffset = count
+        append(bigEndian: UInt32(0))
+        body(&self)
+        replace(at: lengthOffset, bigEndian: UInt32(count - lengthOffset))
+    }
+
+    /// Appends a message without a body.
+    public mutating func appendMessage(_ tag: UInt8) {
+        append(tag)
+        append(bigEndian: UInt32(4))
+    }
+
+    /// The UTF-8 of `text` up to its first NUL, and a NUL.
+    public mutating func append(cString text: String) {
+        if text.utf8.contains(0) {
+            append(Array(text.utf8.prefix { $0 != 0 }))
+        } else {
+            append(utf8: text)
+        }
+        append(UInt8(0))
+    }
+}

@@ -1,0 +1,74 @@
+public import Bytes
+
+/// Messages of a client, as we write them towards servers.
+public enum ClientMessages {
+    public static let sslRequestCode: UInt32 = 80_877_103
+
+    public static func sslRequest(to buffer: inout ByteBuffer) {
+        buffer.append(bigEndian: UInt32(8))
+        buffer.append(bigEndian: sslRequestCode)
+    }
+
+    public static func cancelRequest(
+        processID: UInt32, key: [UInt8], to buffer: inout ByteBuffer
+    ) {
+        buffer.append(bigEndian: UInt32(12 + key.count))
+        buffer.append(bigEndian: UInt32(80_877_102))
+        buffer.append(bigEndian: processID)
+        buffer.append(key)
+    }
+
+    public static func startup(
+        minor: UInt16, parameters: [StartupParameter], to buffer: inout ByteBuffer
+    ) {
+        let lengthOffset = buffer.count
+        buffer.append(bigEndian: UInt32(0))
+        buffer.append(bigEndian: UInt32(3) << 16 | UInt32(minor))
+        for parameter in parameters {
+            buffer.append(cString: parameter.name)
+            buffer.append(cString: parameter.value)
+        }
+        buffer.append(UInt8(0))
+        buffer.replace(at: lengthOffset, bigEndian: UInt32(buffer.count - lengthOffset))
+    }
+
+    public static func query(_ text: String, to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.query) { $0.append(cString: text) }
+    }
+
+    public static func password(_ text: String, to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.password) { $0.append(cString: text) }
+    }
+
+    public static func saslInitialResponse(
+        mechanism: String, _ data: [UInt8], to buffer: inout ByteBuffer
+    ) {
+        buffer.appendMessage(ClientTag.password) {
+            $0.append(cString: mechanism)
+            $0.append(bigEndian: UInt32(data.count))
+            $0.append(data)
+        }
+    }
+
+    public static func saslResponse(_ data: [UInt8], to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.password) { $0.append(data) }
+    }
+
+    public static func sync(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.sync) }
+
+    public static func terminate(to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.terminate)
+    }
+
+    public static func copyFail(_ reason: String, to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.copyFail) { $0.append(cString: reason) }
+    }
+
+    /// Closes the prepared statement `name`.
+    public static func closeStatement(_ name: String, to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.close) {
+            $0.append(UInt8(ascii: "S"))
+            $0.append(cString: name)
+        }
+    }
+}

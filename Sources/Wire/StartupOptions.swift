@@ -1,0 +1,60 @@
+/// The startup parameter `options`: command-line switches for the session, with PostgreSQL's own
+/// quoting: blanks separate, a backslash takes the next character as it is.
+///
+/// Source: PostgreSQL documentation, "libpq: Connection Parameters", options; postgres(1), -c.
+public enum StartupOptions {
+    /// What stands in `text`, or the word that is not a setting.
+    public static func parse(_ text: String) throws(Malformed) -> [StartupParameter] {
+        var found: [StartupParameter] = []
+        var words = split(text)[...]
+        while let word = words.popFirst() {
+            var setting: Substring
+            if word == "-c" {
+                guard let next = words.popFirst() else { throw Malformed(word: word) }
+                setting = next[...]
+            } else if word.hasPrefix("-c") {
+                setting = word.dropFirst(2)
+            } else if word.hasPrefix("--") {
+                setting = word.dropFirst(2)
+            } else {
+                throw Malformed(word: word)
+            }
+            guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
+                throw Malformed(word: word)
+            }
+            // In a long option a hyphen stands for an underscore, as in PostgreSQL.
+            let name = String(setting[..<equals].map { $0 == "-" ? "_" : $0 })
+            found.append(
+                StartupParameter(name: name, value: String(setting[setting.index(after: equals)...])))
+        }
+        return found
+    }
+
+    /// A word that is neither `-c name=value` nor `--name=value`.
+    public struct Malformed: Error, Equatable, Sendable {
+        public let word: String
+    }
+
+    private static func split(_ text: String) -> [String] {
+        var words: [String] = []
+        var word = ""
+        var isInWord = false
+        var characters = text.unicodeScalars.makeIterator()
+        while let character = characters.next() {
+            switch character {
+            case " ", "\t", "\n", "\r", "\u{0b}", "\u{0c}":
+                if isInWord { words.append(word) }
+                word = ""
+                isInWord = false
+            case "\\":
+                isInWord = true
+                if let escaped = characters.next() { word.unicodeScalars.append(escaped) }
+            default:
+                isInWord = true
+                word.unicodeScalars.append(character)
+            }
+        }
+        if isInWord { words.append(word) }
+        return words
+    }
+}

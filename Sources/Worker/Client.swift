@@ -1,0 +1,69 @@
+internal import Bytes
+internal import EventLoop
+internal import Session
+internal import TLS
+internal import Wire
+
+/// Where a client connection stands.
+enum ClientPhase: Equatable {
+    /// Not yet who it says it is. To `greeting`, `console`.
+    case login
+    /// Logged in, waits until a first server has told its parameters. To `idle`.
+    case greeting(ticket: UInt64, since: Instant)
+    /// Nothing asked. To `waiting`, `linked`.
+    case idle
+    /// In the pool's queue. To `linked`.
+    case waiting(ticket: UInt64, since: Instant)
+    case linked(ServerID)
+    /// Talks to the virtual database.
+    case console(isAdmin: Bool)
+    /// Gets its last bytes; then its socket is closed.
+    case closing
+}
+
+/// One client connection of this worker.
+struct Client: ~Copyable {
+    let id: ClientID
+    let socket: Int32
+    let isUnix: Bool
+    var phase = ClientPhase.login
+    var login: ClientLogin?
+    var session: ClientSession
+    var pool: Pool?
+    var tls: TLSConnection?
+    /// Received and not yet used: an incomplete message, or what waits for a server.
+    var held = ByteBuffer()
+    var unsent = ByteBuffer()
+    var isReceiving = false
+    var isPollingWritable = false
+    var isPollingHangUp = false
+    /// Whether `held` is to be looked at again when the server has answered.
+    var isStalled = false
+    var wasNotifiedOfWait = false
+    /// Secret part of the cancel key.
+    var cancelKey: [UInt8] = []
+    var user = ""
+    var database = ""
+    let connectedAt: Instant
+    var requestedAt: Instant
+    /// When the running transaction began; zero = none.
+    var transactionAt = Instant.zero
+    var timerAt = Instant.never
+    var isCounted = false
+    var budgetKeys: [Budget.Key] = []
+
+    init(
+        id: ClientID, socket: Int32, isUnix: Bool, session: consuming ClientSession, at now: Instant
+    ) {
+        self.id = id
+        self.socket = socket
+        self.isUnix = isUnix
+        self.session = session
+        login = ClientLogin()
+        connectedAt = now
+        requestedAt = now
+    }
+}
+
+/// Bytes held of a client that is not read any further, at most about this many.
+let heldByteCountMax = 64 << 10

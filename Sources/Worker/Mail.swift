@@ -1,0 +1,78 @@
+public import Bytes
+public import EventLoop
+public import Wire
+
+/// What one worker, the console or a resolver thread tells a worker.
+public enum Mail: Sendable {
+    /// A new connection is this worker's from now on.
+    case accepted(socket: Int32, isUnix: Bool)
+    /// `server` is this worker's from now on, linked to its client.
+    case granted(ServerID, to: ClientID)
+    /// The client waited, and will not get a server.
+    case refused(ClientID, ErrorReply)
+    /// The addresses of the host that `server` is being opened to.
+    case resolved(ServerID, [SocketAddress], failure: String)
+    /// Whoever has this key wants the query of `client` cancelled.
+    case cancel(processID: UInt32, key: [UInt8])
+    /// Open what the pool wants opened.
+    case open(Pool)
+    /// These idle servers were taken out of their pool, to be closed.
+    case close([ServerID])
+    /// The console's answer to a client of this worker; nil ends the connection.
+    case consoleReply(ClientID, [UInt8]?)
+    /// List clients and servers for the console.
+    case report(ReportDesk)
+    /// Close this client with this message.
+    case kill(ClientID, ErrorReply)
+    /// Stop listening.
+    case stopListening
+    /// Tell the waiting clients that the pooler shuts down, and close clients without a server.
+    case drain(ErrorReply)
+    /// End the thread.
+    case stop
+}
+
+/// The virtual database: gets whole queries, answers by `Mail.consoleReply`.
+public protocol ConsoleService: AnyObject, Sendable {
+    /// `isAdmin`: may do everything; otherwise SHOW only.
+    func execute(_ query: String, for client: ClientID, isAdmin: Bool)
+}
+
+/// One client as the console shows it.
+public struct ClientReport: Sendable {
+    public var id: ClientID
+    public var user: String
+    public var database: String
+    public var state: String
+    public var address: String
+    public var port: UInt16
+    public var localAddress: String
+    public var localPort: UInt16
+    public var connectedAt: Instant
+    public var requestedAt: Instant
+    public var waitingSince: Instant?
+    public var link: ServerID?
+    public var tls: String
+    public var applicationName: String
+    public var statementCount: Int
+    public var linkedProcessID: UInt32
+}
+
+/// Where workers leave their lists; the asker waits until all have.
+public final class ReportDesk: Sendable {
+    private let state: Guarded<(clients: [ClientReport], missing: Int)>
+
+    public init(workerCount: Int) { state = Guarded((clients: [], missing: workerCount)) }
+
+    func add(_ clients: [ClientReport]) {
+        state.withLock {
+            $0.clients += clients
+            $0.missing -= 1
+        }
+    }
+
+    /// The lists, once all workers have left theirs; nil before.
+    public func take() -> [ClientReport]? {
+        state.withLock { $0.missing == 0 ? $0.clients : nil }
+    }
+}

@@ -1,0 +1,73 @@
+public import Bytes
+public import EventLoop
+public import Pooling
+public import Session
+public import Wire
+
+/// Sums since the pool began. Times in nanoseconds.
+public struct PoolStatistics: Sendable, Equatable {
+    public var assignmentCount = 0
+    public var transactionCount = 0
+    public var queryCount = 0
+    public var receivedByteCount = 0
+    public var sentByteCount = 0
+    public var transactionTime: Int64 = 0
+    public var queryTime: Int64 = 0
+    public var waitTime: Int64 = 0
+    public var clientParseCount = 0
+    public var serverParseCount = 0
+    public var bindCount = 0
+    public var loginCount = 0
+
+    public init() {}
+
+    public static func += (left: inout PoolStatistics, right: PoolStatistics) {
+        left.assignmentCount += right.assignmentCount
+        left.transactionCount += right.transactionCount
+        left.queryCount += right.queryCount
+        left.receivedByteCount += right.receivedByteCount
+        left.sentByteCount += right.sentByteCount
+        left.transactionTime += right.transactionTime
+        left.queryTime += right.queryTime
+        left.waitTime += right.waitTime
+        left.clientParseCount += right.clientParseCount
+        left.serverParseCount += right.serverParseCount
+        left.bindCount += right.bindCount
+        left.loginCount += right.loginCount
+    }
+}
+
+/// What all workers know of one pool; reached under its lock.
+public struct PoolState: Sendable {
+    public var machine: ServerPool
+    public var profile: PoolProfile
+    /// What the last server that let us in said; clients are greeted with it.
+    public var welcome: ServerWelcome?
+    public var welcomeParameters = ParameterState.empty
+    /// Why the last attempt to open a server failed; nil after one that did not.
+    public var lastFailure: ErrorReply?
+    /// From a client's right proof: logs in to servers that hold the same SCRAM secret.
+    public var learnedClientKey: [UInt8]?
+    public var statistics = PoolStatistics()
+    public var isDisabled = false
+    /// Which host the next connection goes to.
+    public var nextHost = 0
+}
+
+/// One pool: a database and user, shared by all workers.
+public final class Pool: Sendable {
+    public let id: PoolID
+    public let database: String
+    public let user: String
+    public let state: Guarded<PoolState>
+
+    init(id: PoolID, profile: PoolProfile, workerCount: Int) {
+        self.id = id
+        database = profile.database
+        user = profile.user
+        state = Guarded(
+            PoolState(
+                machine: ServerPool(id: id, settings: profile.pool, workerCount: workerCount),
+                profile: profile))
+    }
+}

@@ -1,0 +1,197 @@
+public import Bytes
+public import EventLoop
+internal import Pooling
+internal import Session
+public import TLS
+internal import Wire
+internal import Synchronization
+
+/// How much a log line matters.
+public enum LogSeverity: Sendable {
+    case debug, info, warning, error
+}
+
+/// Where the data plane's log lines go; called from any worker, must not block for long.
+public typealias LogSink = @Sendable (LogSeverity, String) -> Void
+
+/// What all workers share: settings, pools, servers, statements, mailboxes.
+public final class Service: Sendable {
+    public let workerCount: Int
+    public let log: LogSink
+    public let startedAt: Instant
+    let settingsBox: Guarded<ServiceSettings>
+    let servers: Slab<Server>
+    let serverSlots: Guarded<SlotAllocator>
+    let statements: any StatementStore
+    let resolver: Resolver
+    let clientTLS: Guarded<TLSContext?>
+    let serverTLS: Guarded<TLSContext?>
+    let budget = Guarded(Budget())
+    /// From which stand-in secrets of unknown users are made.
+    let mockKey: [UInt8]
+    /// Clients of each worker, for the choice where a new one goes.
+    let clientCounts: Guarded<[Int]>
+    private let directory = Guarded(Directory())
+    private let mailboxes: Guarded<[Mailbox<Mail>]>
+    private let consoleBox: Guarded<(any ConsoleService)?>
+    private let stopping = Atomic<Bool>(false)
+
+    private struct Directory {
+        var pools: [PoolKey: Pool] = [:]
+        var lastID: UInt32 = 0
+    }
+
+    struct PoolKey: Hashable {
+        let database: String
+        let user: String
+    }
+
+    public init(settings: ServiceSettings, log: @escaping LogSink) throws(TLSError) {
+        workerCount = max(1, min(127, settings.workers > 0 ? settings.workers : Threads.coreCount()))
+        self.log = log
+        startedAt = MonotonicClock.now()
+        settingsBox = Guarded(settings)
+        servers = Slab(capacity: 1 << 16)
+        serverSlots = Guarded(SlotAllocator(capacity: 1 << 16))
+        statements = SharedStatements()
+        resolver = Resolver(
+            lifetime: settings.dnsLifetime, failureLifetime: settings.dnsFailureLifetime)
+        let clientTLS: TLSContext? =
+            settings.clientTLS.mode == .disable
+            ? nil : try TLSContext(forClients: settings.clientTLS)
+        self.clientTLS = Guarded(clientTLS)
+        let serverTLS: TLSContext? =
+            settings.serverTLS.mode == .disable
+            ? nil : try TLSContext(forServers: settings.serverTLS)
+        self.serverTLS = Guarded(serverTLS)
+        mockKey = Digest.randomBytes(32)
+        clientCounts = Guarded(Array(repeating: 0, count: workerCount))
+        mailboxes = Guarded([])
+        consoleBox = Guarded(nil)
+    }
+
+    public var settings: ServiceSettings { settingsBox.withLock { $0 } }
+
+    public var console: (any ConsoleService)? {
+        get { consoleBox.withLock { $0 } }
+        set { consoleBox.withLock { $0 = newValue } }
+    }
+
+    /// Whether new clients are turned away because the process ends.
+    public var isStopping: Bool {
+        get { stopping.load(ordering: .relaxed) }
+        set { stopping.store(newValue, ordering: .relaxed) }
+    }
+
+    /// All workers have started; index = worker.
+    public func attach(_ boxes: [Mailbox<Mail>]) { mailboxes.withLock { $0 = boxes } }
+
+    func post(_ mail: Mail, to worker: UInt8) {
+        let box = mailboxes.withLock { $0.indices.contains(Int(worker)) ? $0[Int(worker)] : nil }
+        box?.post(mail)
+    }
+
+    public func postToAll(_ make: (UInt8) -> Mail) {
+        for worker in 0..<UInt8(workerCount) { post(make(worker), to: worker) }
+    }
+
+    /// The pool for `profile`, made when it is not there yet.
+    func pool(for profile: PoolProfile) -> Pool {
+        let key = PoolKey(database: profile.database, user: profile.user)
+        return directory.withLock { directory in
+            if let pool = directory.pools[key] { return pool }
+            directory.lastID += 1
+            let pool = Pool(
+                id: PoolID(number: directory.lastID), profile: profile, workerCount: workerCount)
+            directory.pools[key] = pool
+            return pool
+        }
+    }
+
+    /// All pools, by database and user.
+    public var pools: [Pool] {
+        directory.withLock { Array($0.pools.values) }.sorted {
+            ($0.database, $0.user) < ($1.database, $1.user)
+        }
+    }
+
+    /// New settings hold from now on: pools get theirs; databases that are gone take no new client.
+    public func reload(_ settings: ServiceSettings) throws(TLSError) {
+        let clientContext: TLSContext? =
+            settings.clientTLS.mode == .disable
+            ? nil : try TLSContext(forClients: settings.clientTLS)
+        let serverContext: TLSContext? =
+            settings.serverTLS.mode == .disable
+            ? nil : try TLSContext(forServers: settings.serverTLS)
+        clientTLS.withLock { $0 = clientContext }
+        serverTLS.withLock { $0 = serverContext }
+        let old = self.settings
+        settingsBox.withLock { $0 = settings }
+        let now = MonotonicClock.now()
+        for pool in pools {
+            guard let profile = settings.profile(database: pool.database, user: pool.user) else {
+                continue
+            }
+            let closing = pool.state.withLock { state -> [ServerID] in
+                let isElsewhere =
+                    state.profile.hosts != profile.hosts || state.profile.ports != profile.ports
+                    || state.profile.serverDatabase != profile.serverDatabase
+                    || state.profile.secret != profile.secret
+                    || old.serverTLS != settings.serverTLS
+                state.profile = profile
+                state.machine.settings = profile.pool
+                return isElsewhere ? state.machine.reconnect(at: now) : []
+            }
+            if !closing.isEmpty { post(.close(closing), to: 0) }
+        }
+    }
+}
+
+/// Servers and clients counted over several pools: limits per database, user and host.
+struct Budget {
+    enum Key: Hashable {
+        case database(String)
+        case user(String)
+        case host(String, UInt16)
+    }
+
+    private var servers: [Key: Int] = [:]
+    private var clients: [Key: Int] = [:]
+    var clientCount = 0
+
+    func serverCount(_ key: Key) -> Int { servers[key] ?? 0 }
+    func clientCount(_ key: Key) -> Int { clients[key] ?? 0 }
+
+    /// Counts one server under all `limits` (0 = no limit), or none: then the limit that is full.
+    mutating func addServer(_ limits: [(key: Key, max: Int)]) -> Key? {
+        for limit in limits where limit.max > 0 && serverCount(limit.key) >= limit.max {
+            return limit.key
+        }
+        for limit in limits { servers[limit.key, default: 0] += 1 }
+        return nil
+    }
+
+    mutating func removeServer(_ keys: [Key]) {
+        for key in keys {
+            let count = serverCount(key) - 1
+            precondition(count >= 0, "a server was counted off twice")
+            servers[key] = count == 0 ? nil : count
+        }
+    }
+
+    mutating func addClient(_ limits: [(key: Key, max: Int)]) -> Key? {
+        for limit in limits where limit.max > 0 && clientCount(limit.key) >= limit.max {
+            return limit.key
+        }
+        for limit in limits { clients[limit.key, default: 0] += 1 }
+        return nil
+    }
+
+    mutating func removeClient(_ keys: [Key]) {
+        for key in keys {
+            let count = clientCount(key) - 1
+            precondition(count >= 0, "a client was counted off twice")
+            clients[key] = count == 0 ? nil : count
+        }
+    }
+}

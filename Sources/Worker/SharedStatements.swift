@@ -1,0 +1,68 @@
+internal import Bytes
+internal import EventLoop
+internal import Session
+
+/// The texts of prepared statements of all clients and servers, one copy each.
+final class SharedStatements: StatementStore, Sendable {
+    private struct Entry: Sendable {
+        let definition: [UInt8]
+        let hash: UInt64
+        var useCount: Int
+    }
+
+    private struct Table: Sendable {
+        var entries: [UInt64: Entry] = [:]
+        /// By hash of the definition; several when hashes collide.
+        var byHash: [UInt64: [UInt64]] = [:]
+        var last: UInt64 = 0
+    }
+
+    private let table = Guarded(Table())
+
+    var count: Int { table.withLock { $0.entries.count } }
+
+    func intern(_ definition: borrowing RawSpan) -> UInt64 {
+        let hash = definition.hash64()
+        let bytes = definition.array()
+        return table.withLock { SharedStatements.intern(bytes, hash, &$0) }
+    }
+
+    private static func intern(
+        _ definition: [UInt8], _ hash: UInt64, _ table: inout Table
+    ) -> UInt64 {
+        for statement in table.byHash[hash] ?? [] {
+            guard let entry = table.entries[statement], entry.definition == definition else {
+                continue
+            }
+            table.entries[statement]?.useCount += 1
+            return statement
+        }
+        table.last += 1
+        table.entries[table.last] = Entry(
+            definition: definition, hash: hash, useCount: 1)
+        table.byHash[hash, default: []].append(table.last)
+        return table.last
+    }
+
+    func retain(_ statement: UInt64) {
+        table.withLock { $0.entries[statement]?.useCount += 1 }
+    }
+
+    func release(_ statement: UInt64) {
+        table.withLock { table in
+            guard let entry = table.entries[statement] else { return }
+            guard entry.useCount == 1 else {
+                table.entries[statement]?.useCount -= 1
+                return
+            }
+            table.entries[statement] = nil
+            table.byHash[entry.hash]?.removeAll { $0 == statement }
+            if table.byHash[entry.hash]?.isEmpty == true { table.byHash[entry.hash] = nil }
+        }
+    }
+
+    func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer) {
+        let definition = table.withLock { $0.entries[statement]?.definition }
+        if let definition { buffer.append(definition) }
+    }
+}

@@ -1,0 +1,290 @@
+internal import Bytes
+internal import EventLoop
+internal import Session
+internal import TLS
+internal import Wire
+
+// A client's bytes: received, decrypted, understood; and its answers sent.
+
+extension Worker where Loop: ~Copyable {
+    func token(_ kind: Kind, ofClient slot: Int) -> Token {
+        let id = clients[slot].id
+        return Token(kind: kind.rawValue, slot: id.slot, generation: id.generation)
+    }
+
+    mutating func armClientReceive(_ slot: Int) {
+        guard !clients[slot].isReceiving, clients[slot].phase != .closing else { return }
+        clients[slot].isReceiving = true
+        loop.receive(
+            on: clients[slot].socket, token: token(.clientReceive, ofClient: slot),
+            isMultishot: true)
+    }
+
+    /// Reads nothing more for now; only its hang-up is noticed.
+    mutating func pauseClient(_ slot: Int) {
+        guard clients[slot].isReceiving else { return }
+        loop.cancel(token(.clientReceive, ofClient: slot))
+        clients[slot].isReceiving = false
+        guard !clients[slot].isPollingHangUp else { return }
+        clients[slot].isPollingHangUp = true
+        loop.pollHangUp(clients[slot].socket, token: token(.clientHangUp, ofClient: slot))
+    }
+
+    mutating func clientReceived(_ slot: Int, _ completion: Completion) {
+        if !completion.hasMore, completion.result != -Int32(125) {
+            clients[slot].isReceiving = false
+        }
+        guard let buffer = completion.buffer, completion.result > 0 else {
+            if let buffer = completion.buffer { loop.recycle(buffer) }
+            switch completion.result {
+            case -105:  // ENOBUFS
+                starvedClients.append(clients[slot].id)
+            case -125:  // ECANCELED: paused
+                break
+            default:
+                closeClient(slot, nil)
+            }
+            return
+        }
+        let bytes = loop.bytes(in: buffer)
+        let id = clients[slot].id
+        countReceived(slot, bytes.byteCount)
+        if clients[slot].tls == nil {
+            take(slot, bytes)
+        } else {
+            takeEncrypted(slot, bytes)
+        }
+        loop.recycle(buffer)
+        guard isClient(slot, id.generation), clients[slot].phase != .closing else { return }
+        if !clients[slot].isReceiving, !mustPause(slot) { armClientReceive(slot) }
+    }
+
+    private func countReceived(_ slot: Int, _ byteCount: Int) {
+        guard case .linked(let server) = clients[slot].phase else { return }
+        servers[Int(server.slot)].tally.receivedByteCount += byteCount
+    }
+
+    /// Whether reading on would only pile up bytes.
+    func mustPause(_ slot: Int) -> Bool {
+        switch clients[slot].phase {
+        case .waiting, .greeting: return clients[slot].held.count > heldByteCountMax
+        case .linked(let server):
+            return clients[slot].isStalled || !servers[Int(server.slot)].unsent.isEmpty
+                || (servers[Int(server.slot)].awaitsOwnQuery
+                    && clients[slot].held.count > heldByteCountMax)
+        case .closing: return true
+        case .login, .idle, .console: return !clients[slot].unsent.isEmpty
+        }
+    }
+
+    private mutating func takeEncrypted(_ slot: Int, _ bytes: borrowing RawSpan) {
+        plain.removeAll()
+        cipher.removeAll()
+        var isOpen = true
+        do throws(TLSError) {
+            let progress = try clients[slot].tls?.receive(
+                bytes, plaintext: &plain, toPeer: &cipher)
+            isOpen = progress == .open
+        } catch {
+            service.log(.info, "\(name(ofClient: slot)) TLS: \(error)")
+            isOpen = false
+        }
+        sendCipher(slot)
+        guard isOpen || !plain.isEmpty else { return closeClient(slot, nil) }
+        guard !plain.isEmpty else { return }
+        var clear = ByteBuffer()
+        swap(&clear, &plain)
+        let id = clients[slot].id
+        take(slot, clear.bytes)
+        swap(&clear, &plain)
+        if !isOpen, isClient(slot, id.generation) { closeClient(slot, nil) }
+    }
+
+    /// New bytes in clear: used at once, or held behind what is held already.
+    private mutating func take(_ slot: Int, _ bytes: borrowing RawSpan) {
+        guard clients[slot].held.isEmpty else {
+            clients[slot].held.append(bytes)
+            return useHeld(slot)
+        }
+        var offset = 0
+        let id = clients[slot].id
+        use(slot, bytes, from: &offset)
+        guard offset < bytes.byteCount, isClient(slot, id.generation) else { return }
+        clients[slot].held.append(bytes.extracting(offset..<bytes.byteCount))
+        if mustPause(slot) { pauseClient(slot) }
+    }
+
+    /// Goes on with the bytes that were held.
+    mutating func useHeld(_ slot: Int) {
+        guard !clients[slot].held.isEmpty else { return }
+        var work = ByteBuffer()
+        swap(&work, &clients[slot].held)
+        var offset = 0
+        let id = clients[slot].id
+        use(slot, work.bytes, from: &offset)
+        guard isClient(slot, id.generation) else { return }
+        if offset < work.count {
+            work.consume(offset)
+            swap(&work, &clients[slot].held)
+        }
+        if mustPause(slot) { pauseClient(slot) }
+    }
+
+    /// The bytes from `offset` on are what the client says next.
+    private mutating func use(_ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int) {
+        let id = clients[slot].id
+        while isClient(slot, id.generation) {
+            switch clients[slot].phase {
+            case .login:
+                guard clientLogin(slot, bytes, from: &offset) else { return }
+            case .greeting, .waiting, .closing:
+                if clients[slot].phase == .closing { offset = bytes.byteCount }
+                return
+            case .console:
+                return useConsole(slot, bytes, from: &offset)
+            case .idle:
+                guard useIdle(slot, bytes, from: &offset) else { return }
+            case .linked(let server):
+                guard !servers[Int(server.slot)].awaitsOwnQuery else { return }
+                return useLinked(slot, Int(server.slot), bytes, from: &offset)
+            }
+        }
+    }
+
+    /// Returns whether the client has a server now, so that its bytes can go on.
+    private mutating func useIdle(
+        _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
+    ) -> Bool {
+        clients[slot].requestedAt = now
+        var step = ClientStep.consumed
+        do throws(SessionError) {
+            step = try clients[slot].session.receivedUnlinked(
+                bytes, from: &offset, toClient: &toClient, store: service.statements)
+        } catch {
+            flushToClient(slot, bytes)
+            closeClient(slot, error.reply)
+            return false
+        }
+        flushToClient(slot, bytes)
+        guard clients[slot].phase == .idle else { return false }
+        switch step {
+        case .consumed, .stalled: return false
+        case .terminated:
+            closeClient(slot, nil)
+            return false
+        case .needsServer:
+            return checkout(slot)
+        }
+    }
+
+    private mutating func useLinked(
+        _ slot: Int, _ serverSlot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
+    ) {
+        var step = ClientStep.consumed
+        do throws(SessionError) {
+            step = try clients[slot].session.receivedLinked(
+                bytes, from: &offset, server: &servers[serverSlot].session, toServer: &toServer,
+                toClient: &toClient, store: service.statements)
+        } catch {
+            flushToServer(serverSlot, bytes)
+            return closeClient(slot, error.reply)
+        }
+        clients[slot].isStalled = step == .stalled
+        let id = clients[slot].id
+        flushToServer(serverSlot, bytes)
+        guard isClient(slot, id.generation) else { return }
+        flushToClient(slot, bytes)
+        guard isClient(slot, id.generation) else { return }
+        if step == .terminated { return closeClient(slot, nil) }
+        guard case .linked = clients[slot].phase else { return }
+        if servers[serverSlot].session.isReleasable {
+            return settle(serverSlot)
+        }
+        servers[serverSlot].requestedAt = now
+        armServerReceive(serverSlot)
+        if mustPause(slot) { pauseClient(slot) }
+        updateTimer(ofClient: slot)
+    }
+
+    /// Sends what the sessions wrote for the client; `bytes` are what ranges refer to.
+    mutating func flushToClient(_ slot: Int, _ bytes: borrowing RawSpan) {
+        guard !toClient.isEmpty else { return }
+        if toClient.isPassedOnly {
+            let range = toClient.passed
+            toClient.removeAll()
+            return send(slot, bytes.extracting(range))
+        }
+        toClient.spill(bytes)
+        var out = ByteBuffer()
+        swap(&out, &toClient.buffer)
+        toClient.removeAll()
+        send(slot, out.bytes)
+        out.removeAll()
+        swap(&out, &toClient.buffer)
+    }
+
+    /// Sends bytes in clear, through TLS if there is some.
+    mutating func send(_ slot: Int, _ bytes: borrowing RawSpan) {
+        guard clients[slot].tls != nil else { return sendRaw(slot, bytes) }
+        cipher.removeAll()
+        do throws(TLSError) {
+            try clients[slot].tls?.send(bytes, toPeer: &cipher)
+        } catch {
+            return closeClient(slot, nil)
+        }
+        sendCipher(slot)
+    }
+
+    private mutating func sendCipher(_ slot: Int) {
+        guard !cipher.isEmpty else { return }
+        var out = ByteBuffer()
+        swap(&out, &cipher)
+        sendRaw(slot, out.bytes)
+        swap(&out, &cipher)
+    }
+
+    /// Sends bytes as they are; keeps what the socket does not take.
+    mutating func sendRaw(_ slot: Int, _ bytes: borrowing RawSpan) {
+        guard bytes.byteCount > 0 else { return }
+        if clients[slot].unsent.isEmpty {
+            let sent = loop.send(bytes, on: clients[slot].socket)
+            if sent == bytes.byteCount { return }
+            if sent < 0, sent != -11 {
+                // The peer is gone; its receive will say so.
+                return
+            }
+            clients[slot].unsent.append(bytes.extracting(max(0, sent)..<bytes.byteCount))
+        } else {
+            clients[slot].unsent.append(bytes)
+        }
+        guard !clients[slot].isPollingWritable else { return }
+        clients[slot].isPollingWritable = true
+        loop.pollWritable(clients[slot].socket, token: token(.clientWritable, ofClient: slot))
+    }
+
+    mutating func clientWritable(_ slot: Int) {
+        var out = ByteBuffer()
+        swap(&out, &clients[slot].unsent)
+        sendRaw(slot, out.bytes)
+        guard clients[slot].unsent.isEmpty else { return }
+        switch clients[slot].phase {
+        case .closing:
+            removeClient(slot)
+        case .linked(let server):
+            armServerReceive(Int(server.slot))
+        case .login, .greeting, .idle, .waiting, .console:
+            armClientReceive(slot)
+        }
+    }
+
+    func name(ofClient slot: Int) -> String {
+        let peer = Sockets.peerAddress(clients[slot].socket).map { "\($0)" } ?? "unknown"
+        let user = clients[slot].user.isEmpty ? "(no login)" : clients[slot].user
+        let database = clients[slot].database.isEmpty ? "" : "@" + clients[slot].database
+        return "client \(user)\(database) from \(isUnixName(slot) ?? peer):"
+    }
+
+    private func isUnixName(_ slot: Int) -> String? {
+        clients[slot].isUnix ? "unix socket" : nil
+    }
+}

@@ -1,0 +1,261 @@
+internal import Bytes
+internal import EventLoop
+internal import Pooling
+internal import Session
+internal import Wire
+
+// Clients and servers meet and part: checkout, grant, and what happens when a server is free.
+
+extension Worker where Loop: ~Copyable {
+    /// The client in `slot` needs a server. Returns whether it has one now.
+    mutating func checkout(_ slot: Int) -> Bool {
+        guard let pool = clients[slot].pool else { return false }
+        let id = clients[slot].id
+        let now = now
+        while true {
+            let answer = pool.state.withLock { $0.machine.checkout(for: id, at: now) }
+            switch answer {
+            case .granted(let server, let idleSince):
+                guard takeIdle(server, idleSince: idleSince) else { continue }
+                return link(Int(server.slot), to: slot, since: now)
+            case .queued(let ticket):
+                if clients[slot].login == nil {
+                    clients[slot].phase = .waiting(ticket: ticket, since: now)
+                } else {
+                    clients[slot].phase = .greeting(ticket: ticket, since: now)
+                }
+                clients[slot].wasNotifiedOfWait = false
+                openServers(of: pool)
+                guard isClient(slot, id.generation) else { return false }
+                if case .waiting = clients[slot].phase { updateTimer(ofClient: slot) }
+                if case .greeting = clients[slot].phase { updateTimer(ofClient: slot) }
+                return clients[slot].phase == .idle || isLinked(slot)
+            case .refused(.queueFull(let waitingMax)):
+                closeClient(
+                    slot,
+                    .fatal(
+                        .tooManyConnections, "too many clients wait for a server",
+                        detail: "The queue holds \(waitingMax)."))
+                return false
+            }
+        }
+    }
+
+    private func isLinked(_ slot: Int) -> Bool {
+        if case .linked = clients[slot].phase { true } else { false }
+    }
+
+    /// A server comes from the idle list to this worker. false = it was dead and is closed.
+    private mutating func takeIdle(_ server: ServerID, idleSince: Instant) -> Bool {
+        let slot = Int(server.slot)
+        servers[slot].worker = index
+        servers[slot].phase = .held
+        // One that has rested may have been closed by PostgreSQL; who has just been busy has not.
+        guard now - idleSince > .milliseconds(50) else { return true }
+        switch Sockets.hasUnreadBytes(servers[slot].socket) {
+        case .clean: return true
+        case .unread, .closed:
+            // Whatever it says was not meant for a client of ours.
+            closeServer(slot, "closed while idle")
+            return false
+        }
+    }
+
+    /// A grant that came by mail: `server` is this worker's now.
+    mutating func granted(_ server: ServerID, to client: ClientID) {
+        let serverSlot = Int(server.slot)
+        guard servers.isTaken(serverSlot), servers[serverSlot].id == server else { return }
+        servers[serverSlot].worker = index
+        servers[serverSlot].phase = .held
+        give(serverSlot, to: client)
+    }
+
+    /// Links `server` to a client of this worker that waited, if it still does.
+    private mutating func give(_ serverSlot: Int, to client: ClientID) {
+        let slot = Int(client.slot)
+        guard isClient(slot, client.generation) else { return checkin(serverSlot) }
+        switch clients[slot].phase {
+        case .waiting(_, let since):
+            servers[serverSlot].tally.waitTime += (now - since).nanoseconds
+            if link(serverSlot, to: slot, since: since) { useHeld(slot) }
+        case .greeting:
+            // It only waited to learn what the server's parameters are.
+            checkin(serverSlot)
+            guard isClient(slot, client.generation) else { return }
+            greet(slot)
+            if isClient(slot, client.generation) { useHeld(slot) }
+        case .login, .idle, .linked, .console, .closing:
+            checkin(serverSlot)
+        }
+        if isClient(slot, client.generation), !mustPause(slot) { armClientReceive(slot) }
+    }
+
+    /// The client owns the server from now on. Returns whether its bytes can go on at once.
+    private mutating func link(_ serverSlot: Int, to slot: Int, since: Instant) -> Bool {
+        if case .login = clients[slot].phase {
+            // A server was idle although nobody had been greeted yet.
+            checkin(serverSlot)
+            greet(slot)
+            return clients.isTaken(slot)
+        }
+        servers[serverSlot].phase = .linked(clients[slot].id)
+        servers[serverSlot].tally.assignmentCount += 1
+        servers[serverSlot].requestedAt = now
+        servers[serverSlot].deadline = .never
+        clients[slot].phase = .linked(servers[serverSlot].id)
+        clients[slot].transactionAt = now
+        guard servers[serverSlot].session.parameters !== clients[slot].session.parameters else {
+            return true
+        }
+        return fitParameters(serverSlot, to: slot)
+    }
+
+    /// Makes the server's parameters the client's, in front of its first message. Values that no
+    /// server has accepted yet are waited for, because what follows must not run without them.
+    private mutating func fitParameters(_ serverSlot: Int, to slot: Int) -> Bool {
+        let wanted = clients[slot].session.parameters
+        guard let query = servers[serverSlot].session.parameters.change(to: wanted) else {
+            clients[slot].session.parameters = servers[serverSlot].session.parameters
+            return true
+        }
+        servers[serverSlot].wantedParameters = wanted
+        runOwnQuery(serverSlot, query, sendsNow: !wanted.isProven)
+        servers[serverSlot].awaitsOwnQuery = !wanted.isProven
+        return wanted.isProven
+    }
+
+    /// Writes a query of ours; with `sendsNow` off it waits for what the client sends with it.
+    mutating func runOwnQuery(_ serverSlot: Int, _ query: String, sendsNow: Bool) {
+        servers[serverSlot].session.expectOwnQuery()
+        ClientMessages.query(query, to: &toServer.buffer)
+        guard sendsNow else { return }
+        flushToServer(serverSlot, RawSpan())
+        armServerReceive(serverSlot)
+    }
+
+    /// The server of a linked client has answered something: is the client done with it?
+    mutating func settle(_ serverSlot: Int) {
+        guard case .linked(let client) = servers[serverSlot].phase else { return }
+        let slot = Int(client.slot)
+        guard servers[serverSlot].session.isReleasable,
+            !clients[slot].session.isInsidePassedMessage
+        else { return armServerReceive(serverSlot) }
+        let mode = servers[serverSlot].pool.state.withLock { $0.profile.session.mode }
+        guard mode != .session else { return armServerReceive(serverSlot) }
+        unlink(serverSlot, slot)
+        checkin(serverSlot)
+        guard isClient(slot, client.generation) else { return }
+        if clients[slot].isStalled || !clients[slot].held.isEmpty {
+            clients[slot].isStalled = false
+            useHeld(slot)
+        }
+        guard isClient(slot, client.generation) else { return }
+        if !mustPause(slot) { armClientReceive(slot) }
+        updateTimer(ofClient: slot)
+    }
+
+    private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
+        servers[serverSlot].session.unlinked()
+        servers[serverSlot].tally.transactionTime +=
+            (now - clients[slot].transactionAt).nanoseconds
+        clients[slot].phase = .idle
+        clients[slot].requestedAt = now
+        servers[serverSlot].phase = .held
+    }
+
+    /// A clean server of this worker goes to the next client, to the idle list, or away.
+    mutating func checkin(_ serverSlot: Int) {
+        let pool = servers[serverSlot].pool
+        servers[serverSlot].phase = .held
+        guard !servers[serverSlot].session.isTainted else {
+            return closeServer(serverSlot, "not to be used again")
+        }
+        // A cancel that is still under way must not meet the next client's query.
+        guard servers[serverSlot].cancelCount == 0 else { return }
+        let id = servers[serverSlot].id
+        let openedAt = servers[serverSlot].openedAt
+        let statistics = takeTally(serverSlot)
+        let (index, now) = (index, now)
+        servers[serverSlot].idleSince = now
+        // Before the lock: afterwards it may be another worker's.
+        servers[serverSlot].phase = .idle
+        let answer = pool.state.withLock { state in
+            state.statistics += statistics
+            return state.machine.checkin(id, openedAt: openedAt, from: index, at: now)
+        }
+        follow(answer, serverSlot, pool)
+    }
+
+    private mutating func takeTally(_ serverSlot: Int) -> PoolStatistics {
+        var statistics = servers[serverSlot].tally
+        servers[serverSlot].tally = PoolStatistics()
+        let tally = servers[serverSlot].session.tally
+        servers[serverSlot].session.tally = ServerSession.Tally()
+        statistics.queryCount += tally.queryCount
+        statistics.transactionCount += tally.transactionCount
+        statistics.serverParseCount += tally.parseCount
+        statistics.bindCount += tally.bindCount
+        return statistics
+    }
+
+    /// Does what the pool decided about a server that was this worker's.
+    mutating func follow(_ answer: Checkin, _ serverSlot: Int, _ pool: Pool) {
+        switch answer {
+        case .idle:
+            break
+        case .granted(let client):
+            servers[serverSlot].phase = .held
+            if client.worker == index {
+                give(serverSlot, to: client)
+            } else {
+                service.post(.granted(servers[serverSlot].id, to: client), to: client.worker)
+            }
+        case .close(let reason):
+            servers[serverSlot].phase = .held
+            closeServer(serverSlot, "\(reason)", isCounted: false)
+            openServers(of: pool)
+        }
+    }
+
+    /// The client of a linked server is gone: clean the server up, or close it.
+    mutating func orphan(_ serverSlot: Int, of slot: Int) {
+        guard servers.isTaken(serverSlot) else { return }
+        servers[serverSlot].awaitsOwnQuery = false
+        let wasInsideMessage = clients[slot].session.isInsidePassedMessage
+        servers[serverSlot].phase = .orphaned
+        servers[serverSlot].resetsDone = false
+        servers[serverSlot].deadline = now + service.settings.cancelWaitTimeout
+        guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
+            return closeServer(serverSlot, "client gone in the middle of a message")
+        }
+        if !servers[serverSlot].session.ledger.isEmpty { sendCancel(toServer: serverSlot) }
+        servers[serverSlot].session.finishForOrphan(&toServer)
+        flushToServer(serverSlot, RawSpan())
+        guard servers.isTaken(serverSlot) else { return }
+        updateTimer(ofServer: serverSlot)
+        tidy(serverSlot)
+    }
+
+    /// The next step of cleaning up a server whose client is gone.
+    mutating func tidy(_ serverSlot: Int) {
+        guard servers[serverSlot].phase == .orphaned else { return }
+        guard servers[serverSlot].session.ledger.isEmpty,
+            servers[serverSlot].session.isReady
+        else { return armServerReceive(serverSlot) }
+        if servers[serverSlot].session.status != .idle {
+            return runOwnQuery(serverSlot, "ROLLBACK", sendsNow: true)
+        }
+        let settings = servers[serverSlot].pool.state.withLock { $0.profile.session }
+        let resets = settings.mode == .session || settings.resetsAlways
+        if resets, !settings.resetQuery.isEmpty, !servers[serverSlot].resetsDone {
+            servers[serverSlot].resetsDone = true
+            return runOwnQuery(serverSlot, settings.resetQuery, sendsNow: true)
+        }
+        guard servers[serverSlot].session.isReleasable else {
+            return closeServer(serverSlot, "not clean after its client left")
+        }
+        servers[serverSlot].session.unlinked()
+        servers[serverSlot].deadline = .never
+        checkin(serverSlot)
+    }
+}

@@ -1,0 +1,279 @@
+internal import Authentication
+internal import Bytes
+internal import EventLoop
+internal import Pooling
+internal import Session
+internal import TLS
+internal import Wire
+
+// A client's way in: TLS, who it is, which pool it belongs to, and the greeting.
+
+extension Worker where Loop: ~Copyable {
+    /// Takes one step of the login. Returns whether the bytes can go on.
+    mutating func clientLogin(
+        _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
+    ) -> Bool {
+        guard var login = clients[slot].login else { return false }
+        let offersTLS =
+            service.clientTLS.withLock { $0 != nil } && clients[slot].tls == nil
+            && !clients[slot].isUnix
+        let before = offset
+        var reply = ByteBuffer()
+        var step = login.received(bytes, from: &offset, offersTLS: offersTLS, reply: &reply)
+        if step == .identified { step = identified(slot, &login, reply: &reply) }
+        clients[slot].login = login
+        if !reply.isEmpty { send(slot, reply.bytes) }
+        guard clients.isTaken(slot) else { return false }
+        switch step {
+        case .needsMore:
+            return offset > before && offset < bytes.byteCount
+        case .startTLS:
+            startTLS(slot)
+            return false
+        case .cancel(let processID, let key):
+            let worker = UInt8(truncatingIfNeeded: processID >> 24)
+            if worker == index {
+                cancelAsked(processID: processID, key: key)
+            } else {
+                service.post(.cancel(processID: processID, key: key), to: worker)
+            }
+            closeClient(slot, nil)
+            return false
+        case .identified:
+            return false
+        case .authenticated:
+            return authenticated(slot, login)
+        case .refused(let refusal):
+            closeClient(slot, refusal)
+            return false
+        case .closed:
+            closeClient(slot, nil)
+            return false
+        }
+    }
+
+    private mutating func startTLS(_ slot: Int) {
+        guard let context = service.clientTLS.withLock({ $0 }) else { return }
+        var yes = ByteBuffer()
+        yes.append(UInt8(ascii: "S"))
+        sendRaw(slot, yes.bytes)
+        do throws(TLSError) {
+            clients[slot].tls = try TLSConnection(context: context, serverName: nil)
+        } catch {
+            service.log(.error, "TLS: \(error)")
+            closeClient(slot, nil)
+        }
+    }
+
+    /// The StartupMessage is there: checks what can be checked before the proof, and asks for it.
+    private mutating func identified(
+        _ slot: Int, _ login: inout ClientLogin, reply: inout ByteBuffer
+    ) -> ClientLogin.Step {
+        let settings = service.settings
+        let request = login.request
+        clients[slot].user = request.user
+        clients[slot].database = request.database
+        if clients[slot].tls == nil, !clients[slot].isUnix {
+            switch settings.clientTLS.mode {
+            case .require, .verifyCA, .verifyFull:
+                return .refused(.fatal(.invalidAuthorization, "SSL required"))
+            case .disable, .allow, .prefer: break
+            }
+        }
+        if service.isStopping {
+            return .refused(.fatal(.cannotConnectNow, "pooler is shutting down"))
+        }
+        if request.replication != nil, request.replication != "false", request.replication != "0" {
+            return .refused(
+                .fatal(
+                    .featureNotSupported, "replication connections are not supported",
+                    hint: "Connect to PostgreSQL directly."))
+        }
+        if !isConsole(request.database), !countClient(slot, settings.clientsMax) {
+            return .refused(
+                .fatal(
+                    .tooManyConnections, "no more connections allowed (max_client_conn)",
+                    detail: "max_client_conn is \(settings.clientsMax).",
+                    hint: "Raise max_client_conn, or let clients close connections."))
+        }
+        let entry = settings.databases[request.database] ?? settings.wildcardDatabase
+        let known = settings.authentication.secrets[request.user]
+        let isOpenToAll = settings.authentication.method == .any
+        let isMock = known == nil && !isOpenToAll
+        _ = entry
+        let policy = LoginPolicy(
+            method: settings.authentication.method, secret: known,
+            scramSecret: scramSecret(of: request.user, known, settings), isMock: isMock)
+        return login.begin(
+            policy, salt: Digest.randomBytes(4), nonce: nonce(), reply: &reply)
+    }
+
+    private mutating func scramSecret(
+        of user: String, _ secret: Secret?, _ settings: ServiceSettings
+    ) -> ScramSecret? {
+        guard settings.authentication.method == .scramSHA256 || isScram(secret) else { return nil }
+        switch secret {
+        case .scram(let secret): return secret
+        case .plain(let password):
+            let key = user + "\0" + password
+            if let cached = scramSecrets[key] { return cached }
+            if scramSecrets.count > 10_000 { scramSecrets.removeAll() }
+            let made = ScramSecret(
+                password: password, salt: Digest.randomBytes(16),
+                iterations: settings.authentication.scramIterations)
+            scramSecrets[key] = made
+            return made
+        case .md5, nil:
+            return mockScramSecret(
+                for: user, key: service.mockKey,
+                iterations: settings.authentication.scramIterations)
+        }
+    }
+
+    private func isScram(_ secret: Secret?) -> Bool {
+        if case .scram? = secret { true } else { false }
+    }
+
+    /// 24 random letters and digits.
+    func nonce() -> String {
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let random = Digest.randomBytes(24)
+        return String(decoding: random.map { letters[Int($0 & 63)] }, as: UTF8.self)
+    }
+
+    func isConsole(_ database: String) -> Bool { database == "pgweir" || database == "pgbouncer" }
+
+    private mutating func countClient(_ slot: Int, _ max: Int) -> Bool {
+        guard !clients[slot].isCounted else { return true }
+        let fits = service.budget.withLock { budget in
+            guard budget.clientCount < max else { return false }
+            budget.clientCount += 1
+            return true
+        }
+        clients[slot].isCounted = fits
+        return fits
+    }
+
+    /// The client is who it says. Returns whether its bytes can go on.
+    private mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
+        let settings = service.settings
+        let request = login.request
+        if isConsole(request.database) { return enterConsole(slot, settings) }
+        guard let profile = settings.profile(database: request.database, user: request.user) else {
+            closeClient(
+                slot,
+                .fatal(
+                    .invalidDatabase, "no such database: \(request.database)",
+                    hint: "Add it to the configuration, or a \"*\" entry for any name."))
+            return false
+        }
+        if let refusal = countInDatabase(slot, profile, request) {
+            closeClient(slot, refusal)
+            return false
+        }
+        let pool = service.pool(for: profile)
+        clients[slot].pool = pool
+        let isDisabled = pool.state.withLock { state in
+            state.machine.clientCount += 1
+            state.statistics.loginCount += 1
+            if let key = login.scramClientKey { state.learnedClientKey = key }
+            return state.isDisabled
+        }
+        if isDisabled {
+            closeClient(
+                slot, .fatal(.cannotConnectNow, "database \"\(request.database)\" is disabled"))
+            return false
+        }
+        clients[slot].session.replacesNames =
+            profile.session.mode != .session && profile.session.preparedStatementsMax > 0
+        if pool.state.withLock({ $0.welcome != nil }) {
+            greet(slot)
+            return clients.isTaken(slot)
+        }
+        return checkout(slot)
+    }
+
+    private mutating func countInDatabase(
+        _ slot: Int, _ profile: PoolProfile, _ request: StartupRequest
+    ) -> ErrorReply? {
+        let database = Budget.Key.database(request.database)
+        let user = Budget.Key.user(request.user)
+        let full = service.budget.withLock {
+            $0.addClient([(database, profile.databaseClientsMax), (user, profile.userClientsMax)])
+        }
+        guard let full else {
+            clients[slot].budgetKeys = [database, user]
+            return nil
+        }
+        if full == database {
+            return .fatal(
+                .tooManyConnections, "client connections exceeded (max_db_client_connections)",
+                detail: "Database \"\(request.database)\" has \(profile.databaseClientsMax).")
+        }
+        return .fatal(
+            .tooManyConnections, "client connections exceeded (max_user_client_connections)",
+            detail: "User \"\(request.user)\" has \(profile.userClientsMax).")
+    }
+
+    /// Tells the client that it is in: parameters, cancel key, ready.
+    mutating func greet(_ slot: Int) {
+        guard let pool = clients[slot].pool, let login = clients[slot].login else { return }
+        let (welcome, base) = pool.state.withLock { ($0.welcome, $0.welcomeParameters) }
+        guard let welcome else { return }
+        let settings = service.settings
+        let wanted = wantedParameters(login.request, base, settings, slot)
+        clients[slot].session.parameters = wanted
+        var reply = ByteBuffer()
+        ServerMessages.authenticationOk(to: &reply)
+        for parameter in welcome.parameters {
+            let value = wanted.reported[parameter.name.lowercased()] ?? parameter.value
+            ServerMessages.parameterStatus(name: parameter.name, value: value, to: &reply)
+        }
+        let key = Digest.randomBytes(login.request.minor >= 2 ? 32 : 4)
+        clients[slot].cancelKey = key
+        ServerMessages.backendKeyData(
+            processID: processID(ofClient: slot), key: key, to: &reply)
+        ServerMessages.readyForQuery(.idle, to: &reply)
+        clients[slot].phase = .idle
+        clients[slot].login = nil
+        clients[slot].requestedAt = now
+        send(slot, reply.bytes)
+        guard clients.isTaken(slot) else { return }
+        if settings.logsConnections {
+            service.log(.info, "\(name(ofClient: slot)) logged in")
+        }
+        updateTimer(ofClient: slot)
+    }
+
+    /// Worker in the high byte, place in the low three, from 1 on; never negative.
+    func processID(ofClient slot: Int) -> UInt32 { UInt32(index) << 24 | UInt32(slot + 1) }
+
+    private func wantedParameters(
+        _ request: StartupRequest, _ base: ParameterState, _ settings: ServiceSettings, _ slot: Int
+    ) -> ParameterState {
+        var reported = base.reported
+        var extra: [String: String] = [:]
+        var differs = false
+        for parameter in request.parameters
+        where !settings.ignoredStartupParameters.contains(parameter.name) {
+            if let known = reported[parameter.name] {
+                guard !ParameterState.fixed.contains(parameter.name) else { continue }
+                if known != parameter.value {
+                    reported[parameter.name] = parameter.value
+                    differs = true
+                }
+            } else {
+                extra[parameter.name] = parameter.value
+                differs = true
+            }
+        }
+        if settings.addsHostToApplicationName {
+            let peer = Sockets.peerAddress(clients[slot].socket).map { "\($0)" } ?? "unix"
+            let name = reported["application_name"] ?? ""
+            reported["application_name"] = (name.isEmpty ? "app" : name) + " - " + peer
+            differs = true
+        }
+        guard differs else { return base }
+        return ParameterState(reported: reported, extra: extra, isProven: false)
+    }
+}

@@ -1,0 +1,442 @@
+internal import Authentication
+internal import Bytes
+internal import EventLoop
+internal import Pooling
+internal import Session
+internal import TLS
+internal import Wire
+
+// New server connections: address, connect, TLS, login, and into the pool.
+
+extension Worker where Loop: ~Copyable {
+    /// Opens as many servers as the pool wants now.
+    mutating func openServers(of pool: Pool) {
+        let now = now
+        let count = pool.state.withLock { $0.machine.openings(at: now) }
+        for _ in 0..<count {
+            guard openServer(of: pool) else { continue }
+        }
+    }
+
+    /// Begins one connection. false = a limit over several pools is full, or there is no room.
+    private mutating func openServer(of pool: Pool) -> Bool {
+        let (profile, hostIndex) = pool.state.withLock { state -> (PoolProfile, Int) in
+            let chosen = state.nextHost
+            if state.profile.balancesHosts { state.nextHost &+= 1 }
+            return (state.profile, chosen % max(1, state.profile.hosts.count))
+        }
+        let host = profile.hosts.isEmpty ? "/var/run/postgresql" : profile.hosts[hostIndex]
+        let port =
+            profile.ports.count > hostIndex ? profile.ports[hostIndex] : profile.ports.first ?? 5432
+        let settings = service.settings
+        let limits: [(key: Budget.Key, max: Int)] = [
+            (.database(profile.serverDatabase), profile.databaseServersMax),
+            (.user(profile.serverUser), profile.userServersMax),
+            (.host(host, port), settings.hostServersMax),
+        ]
+        guard reserve(limits, for: pool) else {
+            let now = now
+            pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: false) }
+            return false
+        }
+        guard let (slot, generation) = service.serverSlots.withLock({ $0.take() }) else {
+            service.budget.withLock { $0.removeServer(limits.map(\.key)) }
+            let now = now
+            pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: true) }
+            return false
+        }
+        let id = ServerID(slot: UInt32(slot), generation: generation)
+        var server = Server(
+            id: id, pool: pool, worker: index,
+            session: ServerSession(
+                parameters: .empty, statementsMax: profile.session.preparedStatementsMax))
+        server.host = host
+        server.port = port
+        server.budgetKeys = limits.map(\.key)
+        server.deadline =
+            settings.serverConnectTimeout > .zero ? now + settings.serverConnectTimeout : .never
+        servers.fill(slot, with: server)
+        updateTimer(ofServer: slot)
+        resolve(slot)
+        return true
+    }
+
+    /// Counts one server under all limits; takes an idle one of another pool away if need be.
+    private mutating func reserve(
+        _ limits: [(key: Budget.Key, max: Int)], for pool: Pool
+    ) -> Bool {
+        while true {
+            let full = service.budget.withLock { $0.addServer(limits) }
+            guard let full else { return true }
+            guard evict(full, for: pool) else { return false }
+        }
+    }
+
+    private mutating func evict(_ full: Budget.Key, for pool: Pool) -> Bool {
+        for other in service.pools where other !== pool {
+            let victim = other.state.withLock { state -> ServerID? in
+                let isUnderLimit =
+                    switch full {
+                    case .database(let name): state.profile.serverDatabase == name
+                    case .user(let name): state.profile.serverUser == name
+                    case .host(let host, _): state.profile.hosts.contains(host)
+                    }
+                guard isUnderLimit else { return nil }
+                return state.machine.evictOldestIdle()
+            }
+            guard let victim else { continue }
+            takeOverAndClose(victim)
+            return true
+        }
+        return false
+    }
+
+    private mutating func resolve(_ slot: Int) {
+        let id = servers[slot].id
+        let (service, worker) = (service, index)
+        var host = servers[slot].host
+        let port = servers[slot].port
+        if host.hasPrefix("/") || host.hasPrefix("@") { host += "/.s.PGSQL.\(port)" }
+        service.resolver.resolve(host, port: port) { answer in
+            switch answer {
+            case .success(let addresses):
+                service.post(.resolved(id, addresses, failure: ""), to: worker)
+            case .failure(let error):
+                service.post(.resolved(id, [], failure: "\(error)"), to: worker)
+            }
+        }
+    }
+
+    mutating func serverResolved(_ slot: Int, _ addresses: [SocketAddress], _ failure: String) {
+        guard servers[slot].phase == .resolving else { return }
+        guard !addresses.isEmpty else {
+            return openingFailed(slot, "the host name could not be resolved: \(failure)")
+        }
+        servers[slot].addresses = addresses
+        connectNext(slot, lastReason: "")
+    }
+
+    /// Tries the next address of the host.
+    private mutating func connectNext(_ slot: Int, lastReason: String) {
+        guard !servers[slot].addresses.isEmpty else {
+            return openingFailed(slot, lastReason)
+        }
+        let address = servers[slot].addresses.removeFirst()
+        do throws(SocketError) {
+            let socket = try Sockets.socket(for: address)
+            if servers[slot].socket >= 0 { Sockets.close(servers[slot].socket) }
+            servers[slot].socket = socket
+            if address.family != .unix { apply(service.settings.tcp, to: socket) }
+        } catch {
+            return openingFailed(slot, "no socket for \(address): \(error)")
+        }
+        servers[slot].address = address
+        servers[slot].phase = .connecting
+        loop.connect(
+            servers[slot].socket, to: address, token: token(.serverConnect, ofServer: slot))
+    }
+
+    mutating func serverConnected(_ slot: Int, _ result: Int32) {
+        guard servers[slot].phase == .connecting else { return }
+        guard result == 0 else {
+            let name = servers[slot].address.map { "\($0)" } ?? ""
+            return connectNext(
+                slot, lastReason: "connect to \(name): \(SocketError.text(of: -result))")
+        }
+        let settings = service.settings
+        let isUnix = servers[slot].address?.family == .unix
+        if settings.serverTLS.mode != .disable, settings.serverTLS.mode != .allow, !isUnix {
+            servers[slot].phase = .askingTLS
+            ClientMessages.sslRequest(to: &toServer.buffer)
+            flushToServer(slot, RawSpan())
+            return armServerReceive(slot)
+        }
+        sendStartup(slot)
+    }
+
+    private mutating func sendStartup(_ slot: Int) {
+        let (profile, clientKey) = servers[slot].pool.state.withLock {
+            ($0.profile, $0.learnedClientKey)
+        }
+        var parameters = [
+            StartupParameter(name: "user", value: profile.serverUser),
+            StartupParameter(name: "database", value: profile.serverDatabase),
+        ]
+        for (name, value) in profile.startupParameters.sorted(by: { $0.key < $1.key }) {
+            parameters.append(StartupParameter(name: name, value: value))
+        }
+        servers[slot].phase = .loggingIn
+        servers[slot].login = ServerLogin(
+            user: profile.serverUser, credential: credential(profile.secret, clientKey),
+            nonce: nonce())
+        ClientMessages.startup(minor: 0, parameters: parameters, to: &toServer.buffer)
+        flushToServer(slot, RawSpan())
+        armServerReceive(slot)
+    }
+
+    private func credential(_ secret: Secret?, _ clientKey: [UInt8]?) -> ServerCredential {
+        switch secret {
+        case .plain(let password): return .plain(password)
+        case .md5(let hex): return .md5(hex: hex)
+        case .scram(let secret):
+            guard let clientKey else { return .none }
+            return .scramKeys(clientKey: clientKey, serverKey: secret.serverKey)
+        case nil: return .none
+        }
+    }
+
+    mutating func serverLogin(
+        _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
+    ) {
+        if servers[slot].phase == .askingTLS {
+            return answeredTLS(slot, bytes, from: &offset)
+        }
+        guard var login = servers[slot].login else { return }
+        let step = login.received(bytes, from: &offset, reply: &toServer.buffer)
+        servers[slot].login = login
+        flushToServer(slot, bytes)
+        guard servers.isTaken(slot) else { return }
+        switch step {
+        case .needsMore: break
+        case .done: loggedIn(slot, login.welcome)
+        case .refused(let fields):
+            openingRefused(slot, fields)
+        case .failed(let text):
+            openingFailed(slot, text)
+        }
+    }
+
+    private mutating func answeredTLS(
+        _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
+    ) {
+        guard offset < bytes.byteCount else { return }
+        let answer = bytes.uint8(at: offset)
+        offset += 1
+        // Anything behind the answer was sent in clear: CVE-2021-23222.
+        guard offset == bytes.byteCount else {
+            return openingFailed(slot, "the server sent unencrypted data behind its TLS answer")
+        }
+        if answer == UInt8(ascii: "N"), service.settings.serverTLS.mode == .prefer {
+            return sendStartup(slot)
+        }
+        guard answer == UInt8(ascii: "S"), let context = service.serverTLS.withLock({ $0 }) else {
+            return openingFailed(slot, "the server does not offer TLS, and server_tls_sslmode asks for it")
+        }
+        servers[slot].phase = .handshake
+        cipher.removeAll()
+        do throws(TLSError) {
+            servers[slot].tls = try TLSConnection(
+                context: context, serverName: servers[slot].host)
+            try servers[slot].tls?.start(toPeer: &cipher)
+        } catch {
+            return openingFailed(slot, "TLS: \(error)")
+        }
+        sendCipherToServer(slot)
+    }
+
+    mutating func handshakeProgressed(_ slot: Int) {
+        guard servers[slot].tls?.isEstablished == true else { return }
+        sendStartup(slot)
+    }
+
+    private mutating func loggedIn(_ slot: Int, _ welcome: ServerWelcome) {
+        servers[slot].login = nil
+        servers[slot].welcome = welcome
+        servers[slot].openedAt = now
+        servers[slot].deadline = .never
+        var reported: [String: String] = [:]
+        for parameter in welcome.parameters {
+            reported[parameter.name.lowercased()] = parameter.value
+        }
+        let (shared, connectQuery) = servers[slot].pool.state.withLock {
+            state -> (ParameterState, String?) in
+            state.lastFailure = nil
+            state.welcome = welcome
+            if state.welcomeParameters.reported != reported {
+                state.welcomeParameters = ParameterState(
+                    reported: reported, extra: [:], isProven: true)
+            }
+            return (state.welcomeParameters, state.profile.session.connectQuery)
+        }
+        servers[slot].session.parameters = shared
+        // Watched for its death as long as it lives; whoever closes it shuts it down first.
+        loop.pollHangUp(servers[slot].socket, token: token(.serverHangUp, ofServer: slot))
+        if let connectQuery, !connectQuery.isEmpty {
+            servers[slot].phase = .preparing
+            return runOwnQuery(slot, connectQuery, sendsNow: true)
+        }
+        servers[slot].phase = .preparing
+    }
+
+    /// A new server is ready: the first waiter gets it, or the idle list.
+    mutating func serverIsOpen(_ slot: Int) {
+        let pool = servers[slot].pool
+        let id = servers[slot].id
+        let openedAt = servers[slot].openedAt
+        let (index, now) = (index, now)
+        servers[slot].idleSince = now
+        servers[slot].phase = .idle
+        let answer = pool.state.withLock {
+            $0.machine.opened(id, openedAt: openedAt, from: index, at: now)
+        }
+        follow(answer, slot, pool)
+        openServers(of: pool)
+    }
+
+    /// The server refused us in its own words, and those are what the waiting clients get.
+    private mutating func openingRefused(_ slot: Int, _ fields: ErrorFields) {
+        let reply = ErrorReply.fatal(
+            SQLState(fields.state.utf8.count == 5 ? fields.state : "08006"),
+            fields.message.isEmpty ? "server login failed" : fields.message,
+            detail: fields.detail.isEmpty ? nil : fields.detail,
+            hint: fields.hint.isEmpty ? nil : fields.hint)
+        openingEnded(slot, reply)
+    }
+
+    mutating func openingFailed(_ slot: Int, _ reason: String) {
+        let retry = servers[slot].pool.state.withLock { $0.profile.pool.serverLoginRetry }
+        let reply = ErrorReply.fatal(
+            .connectionFailure,
+            "server login has been failing, cached error: \(reason) (server_login_retry)",
+            detail: "Server \(servers[slot].host):\(servers[slot].port); the next attempt is in "
+                + "\(retry).",
+            hint: "Check host and port of the database, and that PostgreSQL runs.")
+        openingEnded(slot, reply)
+    }
+
+    private mutating func openingEnded(_ slot: Int, _ reply: ErrorReply) {
+        let pool = servers[slot].pool
+        service.log(
+            .warning,
+            "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user): "
+                + reply.message)
+        let now = now
+        removeServer(slot)
+        let waiting = pool.state.withLock { state -> [ClientID] in
+            state.lastFailure = reply
+            state.machine.openingFailed(at: now, countsAsFailure: true)
+            // While a server is there, clients wait for it; without one they are told why.
+            guard state.machine.counts.servers == 0 else { return [] }
+            return state.machine.takeAllWaiting()
+        }
+        for client in waiting {
+            if client.worker == index {
+                closeClient(Int(client.slot), reply)
+            } else {
+                service.post(.refused(client, reply), to: client.worker)
+            }
+        }
+    }
+
+    /// The connection broke while somebody or something used it.
+    mutating func serverLost(_ slot: Int, _ reason: String) {
+        guard servers.isTaken(slot) else { return }
+        switch servers[slot].phase {
+        case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing:
+            openingFailed(slot, reason)
+        case .linked(let client):
+            let clientSlot = Int(client.slot)
+            let wasTold = servers[slot].session.ledger.isEmpty
+            closeServer(slot, reason)
+            guard isClient(clientSlot, client.generation) else { return }
+            clients[clientSlot].phase = .idle
+            _ = wasTold
+            closeClient(
+                clientSlot,
+                .fatal(.connectionFailure, "server conn crashed?", detail: "Server: \(reason)."))
+        case .orphaned, .held, .idle:
+            closeServer(slot, reason)
+        }
+    }
+
+    /// Closes a server of this worker. `isCounted`: the pool still counts it as in use.
+    mutating func closeServer(_ slot: Int, _ reason: String, isCounted: Bool = true) {
+        let pool = servers[slot].pool
+        let id = servers[slot].id
+        service.log(
+            .info,
+            "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user): "
+                + "closed: \(reason)")
+        let statistics = servers[slot].tally
+        let isOpening =
+            switch servers[slot].phase {
+            case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing: true
+            case .idle, .linked, .orphaned, .held: false
+            }
+        if servers[slot].socket >= 0, !isOpening {
+            ClientMessages.terminate(to: &toServer.buffer)
+            var goodbye = ByteBuffer()
+            swap(&goodbye, &toServer.buffer)
+            if servers[slot].unsent.isEmpty, servers[slot].session.ledger.isEmpty {
+                sendToServerAtEnd(slot, goodbye.bytes)
+            }
+        }
+        removeServer(slot)
+        let now = now
+        pool.state.withLock { state in
+            state.statistics += statistics
+            guard isCounted else { return }
+            if isOpening {
+                state.machine.openingFailed(at: now, countsAsFailure: false)
+            } else {
+                state.machine.linkedClosed(id)
+            }
+        }
+        openServers(of: pool)
+    }
+
+    /// A goodbye that may be lost.
+    private mutating func sendToServerAtEnd(_ slot: Int, _ bytes: borrowing RawSpan) {
+        guard servers[slot].tls != nil else {
+            let socket = servers[slot].socket
+            _ = loop.send(bytes, on: socket)
+            return
+        }
+        cipher.removeAll()
+        do throws(TLSError) {
+            try servers[slot].tls?.send(bytes, toPeer: &cipher)
+        } catch { return }
+        let socket = servers[slot].socket
+        var out = ByteBuffer()
+        swap(&out, &cipher)
+        _ = loop.send(out.bytes, on: socket)
+        swap(&out, &cipher)
+    }
+
+    /// Frees the slot, the socket and the counts; the pool is told by the caller.
+    private mutating func removeServer(_ slot: Int) {
+        var server = servers.empty(slot)
+        if server.socket >= 0 {
+            // The shutdown ends every operation that is still armed, on whichever ring.
+            Sockets.shutdown(server.socket)
+            Sockets.close(server.socket)
+        }
+        server.session.releaseStatements(service.statements)
+        let keys = server.budgetKeys
+        service.budget.withLock { $0.removeServer(keys) }
+        service.serverSlots.withLock { $0.give(back: slot) }
+    }
+
+    /// An idle server that was taken out of its pool comes here to be closed.
+    mutating func takeOverAndClose(_ server: ServerID) {
+        let slot = Int(server.slot)
+        guard servers.isTaken(slot), servers[slot].id == server else { return }
+        servers[slot].worker = index
+        servers[slot].phase = .held
+        closeServer(slot, "not needed any more", isCounted: false)
+    }
+
+    /// The watch on a server's socket says that it has closed.
+    mutating func serverHungUp(_ slot: Int, _ generation: UInt32) {
+        let isCurrent = service.serverSlots.withLock {
+            $0.isCurrent(slot: slot, generation: generation)
+        }
+        guard isCurrent, servers.isTaken(slot) else { return }
+        let id = ServerID(slot: UInt32(slot), generation: generation)
+        let pool = servers[slot].pool
+        // Whoever is linked to it will see it with its own receive.
+        guard pool.state.withLock({ $0.machine.removeIdle(id) }) else { return }
+        takeOverAndClose(id)
+        openServers(of: pool)
+    }
+}

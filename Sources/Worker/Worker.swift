@@ -1,0 +1,215 @@
+internal import Bytes
+public import EventLoop
+internal import Authentication
+internal import HeapModule
+internal import Session
+internal import TLS
+internal import Wire
+
+/// One thread: its ring, its clients, and the servers that are linked to them. The only place
+/// where bytes are moved and where what the machines decide is done.
+///
+/// Entry points are completions, mail and timers; each runs to its end before the next. Never
+/// blocks outside of `EventLoop.turn`.
+public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
+    let index: UInt8
+    let service: Service
+    var loop: Loop
+    let mailbox: Mailbox<Mail>
+    let clients: Slab<Client>
+    var clientSlots: SlotAllocator
+    let servers: Slab<Server>
+    let cancels: Slab<CancelErrand>
+    var cancelSlots: SlotAllocator
+    var timers: Heap<Timer> = []
+    var now: Instant
+    /// Written by sessions, sent, emptied: one each way for all connections of this worker.
+    var toServer = Outgoing()
+    var toClient = Outgoing()
+    var plain = ByteBuffer()
+    var cipher = ByteBuffer()
+    /// Stands in for the client that an orphaned server has no more.
+    var nobody = ClientSession(lengthMax: 4, parameters: .empty, replacesNames: true)
+    var listeners: [Listener] = []
+    /// Receives that found no buffer, to be armed again when some are back.
+    var starvedClients: [ClientID] = []
+    var starvedServers: [ServerID] = []
+    var scramSecrets: [String: ScramSecret] = [:]
+    var isStopped = false
+    private var mails: [Mail] = []
+
+    struct Listener {
+        let socket: Int32
+        let isUnix: Bool
+    }
+
+    /// Makes the worker on the thread that will run it.
+    public init(index: UInt8, service: Service, loop: consuming Loop, mailbox: Mailbox<Mail>) {
+        self.index = index
+        self.service = service
+        self.mailbox = mailbox
+        let capacity = min(1 << 20, max(16_384, service.settings.clientsMax * 2))
+        clients = Slab(capacity: capacity)
+        clientSlots = SlotAllocator(capacity: capacity)
+        servers = service.servers
+        cancels = Slab(capacity: 4096)
+        cancelSlots = SlotAllocator(capacity: 4096)
+        now = loop.now()
+        self.loop = loop
+    }
+
+    /// What a token's kind says: which table its slot is of, and which operation it was.
+    enum Kind: UInt8 {
+        case accept = 1
+        case clientReceive
+        case clientWritable
+        case clientHangUp
+        case serverReceive
+        case serverWritable
+        case serverHangUp
+        case serverConnect
+        case cancelConnect
+        case cancelReceive
+    }
+
+    /// Accepts on `socket` from now on.
+    public mutating func listen(on socket: Int32, isUnix: Bool) {
+        listeners.append(Listener(socket: socket, isUnix: isUnix))
+        armAccept(listeners.count - 1)
+    }
+
+    /// Runs until told to stop.
+    public mutating func run() {
+        if index == 0 { addTimer(.janitor, at: now + .milliseconds(100)) }
+        while !isStopped {
+            let deadline = timers.min?.deadline ?? .never
+            loop.turn(until: deadline, isPollOnly: !mailbox.isEmpty)
+            now = loop.now()
+            readMail()
+            while let completion = loop.nextCompletion() { handle(completion) }
+            runTimers()
+            armStarved()
+        }
+        closeAll()
+    }
+
+    private mutating func readMail() {
+        guard !mailbox.isEmpty else { return }
+        mailbox.drain(into: &mails)
+        for mail in mails { handle(mail) }
+        mails.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func handle(_ completion: Completion) {
+        let token = completion.token
+        let slot = Int(token.slot)
+        guard let kind = Kind(rawValue: token.kind) else { return recycle(completion) }
+        switch kind {
+        case .accept:
+            accepted(completion, on: slot)
+        case .clientReceive:
+            guard isClient(slot, token.generation) else { return recycle(completion) }
+            clientReceived(slot, completion)
+        case .clientWritable:
+            guard isClient(slot, token.generation) else { return }
+            clients[slot].isPollingWritable = false
+            clientWritable(slot)
+        case .clientHangUp:
+            guard isClient(slot, token.generation) else { return }
+            clients[slot].isPollingHangUp = false
+            if completion.result > 0 { closeClient(slot, nil) }
+        case .serverReceive:
+            guard isServer(slot, token.generation) else { return recycle(completion) }
+            serverReceived(slot, completion)
+        case .serverWritable:
+            guard isServer(slot, token.generation) else { return }
+            servers[slot].isPollingWritable = false
+            serverWritable(slot)
+        case .serverHangUp:
+            serverHungUp(slot, token.generation)
+        case .serverConnect:
+            guard isServer(slot, token.generation) else { return }
+            serverConnected(slot, completion.result)
+        case .cancelConnect, .cancelReceive:
+            guard cancelSlots.isCurrent(slot: slot, generation: token.generation) else {
+                return recycle(completion)
+            }
+            cancelProgressed(slot, completion)
+        }
+    }
+
+    private mutating func recycle(_ completion: Completion) {
+        if let buffer = completion.buffer { loop.recycle(buffer) }
+    }
+
+    func isClient(_ slot: Int, _ generation: UInt32) -> Bool {
+        clientSlots.isCurrent(slot: slot, generation: generation) && clients.isTaken(slot)
+    }
+
+    /// Whether the server in `slot` is the one meant, and this worker's.
+    func isServer(_ slot: Int, _ generation: UInt32) -> Bool {
+        servers.isTaken(slot) && servers[slot].id.generation == generation
+            && servers[slot].worker == index && servers[slot].phase != .idle
+    }
+
+    private mutating func handle(_ mail: Mail) {
+        switch mail {
+        case .accepted(let socket, let isUnix):
+            addClient(socket: socket, isUnix: isUnix)
+        case .granted(let server, let client):
+            granted(server, to: client)
+        case .refused(let client, let reply):
+            guard isClient(Int(client.slot), client.generation) else { return }
+            switch clients[Int(client.slot)].phase {
+            case .waiting, .greeting: closeClient(Int(client.slot), reply)
+            default: break
+            }
+        case .resolved(let server, let addresses, let failure):
+            guard isServer(Int(server.slot), server.generation) else { return }
+            serverResolved(Int(server.slot), addresses, failure)
+        case .cancel(let processID, let key):
+            cancelAsked(processID: processID, key: key)
+        case .open(let pool):
+            openServers(of: pool)
+        case .close(let closing):
+            for server in closing { takeOverAndClose(server) }
+        case .consoleReply(let client, let bytes):
+            consoleReplied(client, bytes)
+        case .report(let desk):
+            desk.add(clientReports())
+        case .kill(let client, let reply):
+            guard isClient(Int(client.slot), client.generation) else { return }
+            closeClient(Int(client.slot), reply)
+        case .stopListening:
+            stopListening()
+        case .drain(let reply):
+            drain(reply)
+        case .stop:
+            isStopped = true
+        }
+    }
+
+    private mutating func armStarved() {
+        if !starvedClients.isEmpty {
+            let starved = starvedClients
+            starvedClients.removeAll(keepingCapacity: true)
+            for client in starved where isClient(Int(client.slot), client.generation) {
+                armClientReceive(Int(client.slot))
+            }
+        }
+        if !starvedServers.isEmpty {
+            let starved = starvedServers
+            starvedServers.removeAll(keepingCapacity: true)
+            for server in starved where isServer(Int(server.slot), server.generation) {
+                armServerReceive(Int(server.slot))
+            }
+        }
+    }
+
+    private mutating func closeAll() {
+        stopListening()
+        for slot in 0..<clients.capacity where clients.isTaken(slot) {
+            closeClient(slot, nil)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what building and testing need, and only what is missing. Safe to run at any time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+    liburing-dev libssl-dev libpq-dev libpg-query-dev postgresql pgbouncer
+    libpostgresql-jdbc-java
+)
+command -v javac >/dev/null || packages+=(default-jdk-headless)
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
+missing=()
+for package in "${packages[@]}"; do
+    grep -qx "installed $package" <<<"$installed" || missing+=("$package")
+done
+
+if ((${#missing[@]})); then
+    root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    echo "setup: installing ${missing[*]}"
+    # The packages would start their own cluster and pooler. Tests start what they need themselves.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null
+        "${root[@]}" chmod 755 "$policy"
+        trap '"${root[@]}" rm -f "$policy"' EXIT
+    fi
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        "${root[@]}" mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' |
+            "${root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    "${root[@]}" apt-get update -qq
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}"
+fi
+
+wanted=Tests/Integration/requirements.txt
+if ! cmp -s "$wanted" .venv/requirements.installed; then
+    echo "setup: making .venv"
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet -r "$wanted"
+    cp "$wanted" .venv/requirements.installed
+fi
