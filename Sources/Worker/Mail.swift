@@ -60,19 +60,26 @@ public struct ClientReport: Sendable {
 
 /// Where workers leave their lists; the asker waits until all have.
 public final class ReportDesk: Sendable {
-    private let state: Guarded<(clients: [ClientReport], missing: Int)>
+    private struct Lists: Sendable {
+        var clients: [ClientReport] = []
+        var servers: [ServerReport] = []
+        var missing: Int
+    }
 
-    public init(workerCount: Int) { state = Guarded((clients: [], missing: workerCount)) }
+    private let lists: Guarded<Lists>
 
-    func add(_ clients: [ClientReport]) {
-        state.withLock {
+    public init(workerCount: Int) { lists = Guarded(Lists(missing: workerCount)) }
+
+    func add(_ clients: [ClientReport], _ servers: [ServerReport]) {
+        lists.withLock {
             $0.clients += clients
+            $0.servers += servers
             $0.missing -= 1
         }
     }
 
-    /// The lists, once all workers have left theirs; nil before.
-    public func take() -> [ClientReport]? {
-        state.withLock { $0.missing == 0 ? $0.clients : nil }
+    /// The lists, once all workers have left theirs; nil before. Idle servers are not among them.
+    public func take() -> (clients: [ClientReport], servers: [ServerReport])? {
+        lists.withLock { $0.missing == 0 ? ($0.clients, $0.servers) : nil }
     }
 }

@@ -86,7 +86,8 @@ public final class Service: Sendable {
     /// All workers have started; index = worker.
     public func attach(_ boxes: [Mailbox<Mail>]) { mailboxes.withLock { $0 = boxes } }
 
-    func post(_ mail: Mail, to worker: UInt8) {
+    /// Puts `mail` into the box of `worker`; dropped before `attach`.
+    public func post(_ mail: Mail, to worker: UInt8) {
         let box = mailboxes.withLock { $0.indices.contains(Int(worker)) ? $0[Int(worker)] : nil }
         box?.post(mail)
     }

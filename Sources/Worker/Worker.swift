@@ -176,7 +176,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case .consoleReply(let client, let bytes):
             consoleReplied(client, bytes)
         case .report(let desk):
-            desk.add(clientReports())
+            desk.add(clientReports(), serverReports())
         case .kill(let client, let reply):
             guard isClient(Int(client.slot), client.generation) else { return }
             closeClient(Int(client.slot), reply)

@@ -1,0 +1,27 @@
+internal import Bytes
+
+extension Worker where Loop: ~Copyable {
+    /// Servers that are this worker's for sure. Idle ones are the pool's
+    /// (`Service.idleServerReports`), those on their way between workers are nobody's.
+    func serverReports() -> [ServerReport] {
+        var reports: [ServerReport] = []
+        for slot in 0..<servers.capacity where servers.isTaken(slot) {
+            // The phase first: who takes a server over writes the worker before the phase.
+            let state: String
+            var link: ClientID?
+            switch servers[slot].phase {
+            case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing:
+                state = "new"
+            case .linked(let client):
+                guard client.worker == index else { continue }
+                state = "active"
+                link = client
+            case .orphaned: state = "being_canceled"
+            case .idle, .held: continue
+            }
+            guard servers[slot].worker == index else { continue }
+            reports.append(service.report(ofServer: slot, state: state, link: link))
+        }
+        return reports
+    }
+}
