@@ -127,7 +127,7 @@ extension Worker where Loop: ~Copyable {
             work.consume(offset)
             swap(&work, &clients[slot].held)
         }
-        if mustPause(slot) { pauseClient(slot) }
+        if mustPause(slot) { pauseClient(slot) } else { armClientReceive(slot) }
     }
 
     /// The bytes from `offset` on are what the client says next.

@@ -54,7 +54,7 @@ def console(pooler, command, dbname="pgbouncer", user="admin", **more):
         command,
         dbname=dbname,
         user=user,
-        **more,
+        **{"timeout": 10, **more},
     )
 
 
