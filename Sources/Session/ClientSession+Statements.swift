@@ -42,7 +42,7 @@ extension ClientSession {
         let name = bytes.extracting(piece.body.lowerBound..<nameEnd)
         if let known = names.find(name) {
             // Whether the name is free is not known until the server has answered.
-            if known.isPending { return .stalled }
+            if known.isPending, server.ledger.hasSync { return .stalled }
             return parseAgain(
                 piece, server: &server, toServer: &toServer, bytes: bytes)
         }
@@ -103,6 +103,7 @@ extension ClientSession {
             server.expect(Expectation(.bind))
             return .pass
         }
+        if known.isPending, server.ledger.hasSync { return .stalled }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         let length = piece.body.count + scanner.bodyByteCountLeft + 4
         let name = ServerStatements.name(of: known.statement)
@@ -138,6 +139,7 @@ extension ClientSession {
             server.expect(Expectation(.describe))
             return .pass
         }
+        if known.isPending, server.ledger.hasSync { return .stalled }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
         toServer.buffer.appendMessage(ClientTag.describe) {

@@ -18,6 +18,8 @@ public struct ClientSession: ~Copyable {
     public var discardsUntilSync = false
     /// Whether names of prepared statements are replaced by ours (not in session mode).
     public var replacesNames: Bool
+    /// A DEALLOCATE or DISCARD is under way; messages behind it wait for its answer.
+    var waitsForReset = false
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
 
@@ -121,6 +123,14 @@ extension ClientSession {
                 offset = piece.start
                 return .stalled
             }
+            if waitsForReset {
+                guard server.ledger.isEmpty else {
+                    scanner = before
+                    offset = piece.start
+                    return .stalled
+                }
+                waitsForReset = false
+            }
             if tag == ClientTag.terminate { return .terminated }
             if server.skipsUntilSync, tag != ClientTag.sync {
                 // The server would skip it as well.
@@ -170,6 +180,7 @@ extension ClientSession {
         }
         switch tag {
         case ClientTag.query:
+            waitsForReset = replacesNames && isReset(bytes, piece.body)
             forgetUnnamed(store)
             server.setUnnamed(0, store)
             server.expect(Expectation(.query))
@@ -222,6 +233,13 @@ extension ClientSession {
         default:
             throw .clientUnexpected(tag: tag)
         }
+    }
+
+    /// Whether a query takes prepared statements away, so that what follows depends on its success.
+    private func isReset(_ bytes: borrowing RawSpan, _ body: Range<Int>) -> Bool {
+        guard body.count <= 128 else { return false }
+        let text = bytes.string(in: body).lowercased()
+        return text.contains("deallocate") || text.contains("discard")
     }
 
     mutating func forgetUnnamed(_ store: any StatementStore) {

@@ -84,7 +84,9 @@ def test_a_client_that_waits_too_long_is_told_so(start_pooler, connect):
     waiting.send(query("select 1"))
     error = next(it for tag, it in waiting.rest() if tag == "E")
     assert 0.8 < time.monotonic() - began < 3
-    assert (error["S"], error["C"], error["M"]) == ("FATAL", "08P01", "query_wait_timeout")
+    # PgBouncer has one code for everything; ours says that there are too few servers.
+    code = "53300" if KIND == "pgweir" else "08P01"
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", code, "query_wait_timeout")
     if KIND == "pgweir":
         assert error["D"]
     assert error_code(busy.until_ready()) is None
