@@ -35,6 +35,8 @@ struct Client: ~Copyable {
     var held = ByteBuffer()
     var unsent = ByteBuffer()
     var isReceiving = false
+    /// The receive was cancelled, and its last completion has not come yet.
+    var isPausing = false
     var isPollingWritable = false
     var isPollingHangUp = false
     /// Whether `held` is to be looked at again when the server has answered.

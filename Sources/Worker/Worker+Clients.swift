@@ -20,34 +20,36 @@ extension Worker where Loop: ~Copyable {
             isMultishot: true)
     }
 
-    /// Reads nothing more for now; only its hang-up is noticed.
+    /// Reads nothing more for now; only its hang-up is noticed. What the kernel has received
+    /// already still comes; the receive is armed again only after its last completion, so that
+    /// there are never two.
     mutating func pauseClient(_ slot: Int) {
-        guard clients[slot].isReceiving else { return }
+        guard clients[slot].isReceiving, !clients[slot].isPausing else { return }
+        clients[slot].isPausing = true
         loop.cancel(token(.clientReceive, ofClient: slot))
-        clients[slot].isReceiving = false
         guard !clients[slot].isPollingHangUp else { return }
         clients[slot].isPollingHangUp = true
         loop.pollHangUp(clients[slot].socket, token: token(.clientHangUp, ofClient: slot))
     }
 
     mutating func clientReceived(_ slot: Int, _ completion: Completion) {
-        if !completion.hasMore, completion.result != -Int32(125) {
+        if !completion.hasMore {
             clients[slot].isReceiving = false
+            clients[slot].isPausing = false
         }
+        let id = clients[slot].id
         guard let buffer = completion.buffer, completion.result > 0 else {
-            if let buffer = completion.buffer { loop.recycle(buffer) }
             switch completion.result {
-            case -105:  // ENOBUFS
-                starvedClients.append(clients[slot].id)
-            case -125:  // ECANCELED: paused
-                break
+            case -105:  // ENOBUFS: others hold all buffers; armed again after this turn.
+                starvedClients.append(id)
+            case -125:  // ECANCELED: paused, and perhaps to go on by now.
+                if !mustPause(slot) { armClientReceive(slot) }
             default:
                 closeClient(slot, nil)
             }
             return
         }
         let bytes = loop.bytes(in: buffer)
-        let id = clients[slot].id
         countReceived(slot, bytes.byteCount)
         if clients[slot].tls == nil {
             take(slot, bytes)
@@ -56,7 +58,7 @@ extension Worker where Loop: ~Copyable {
         }
         loop.recycle(buffer)
         guard isClient(slot, id.generation), clients[slot].phase != .closing else { return }
-        if !clients[slot].isReceiving, !mustPause(slot) { armClientReceive(slot) }
+        if !mustPause(slot) { armClientReceive(slot) }
     }
 
     private func countReceived(_ slot: Int, _ byteCount: Int) {
