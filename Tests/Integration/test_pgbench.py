@@ -20,10 +20,12 @@ def tables(postgres):
     succeed(run("pgbench", postgres, "-i", "-q", "-s", "2"))
 
 
-def check(pooler, *arguments, transactions=TRANSACTIONS, clients=CLIENTS):
-    done = run("pgbench", pooler, "-n", "-c", clients, "-j", 2, "-t", transactions, *arguments)
+def check(pooler, *arguments, transactions=TRANSACTIONS, threads=2):
+    done = run(
+        "pgbench", pooler, "-n", "-c", CLIENTS, "-j", threads, "-t", transactions, *arguments
+    )
     output = succeed(done)
-    wanted = clients * transactions
+    wanted = CLIENTS * transactions
     assert f"actually processed: {wanted}/{wanted}" in output, output + done.stderr
     failed = re.search(r"number of failed transactions: (\d+)", output)
     assert failed is None or failed[1] == "0", output
@@ -40,12 +42,11 @@ def test_select_one(pooler, tmp_path, mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_tpc_b(pooler, postgres, tables, mode):
     before = postgres.value("select count(*) from pgbench_history")
-    # pgbench prepares a statement synchronously: with more clients than servers it would wait for
-    # a server that another client of the same thread holds, and never let that one go on.
-    clients = 4 if mode == "prepared" else CLIENTS
-    check(pooler, "-M", mode, clients=clients)
+    # pgbench waits while it prepares a statement: it would wait for a server that another client
+    # of the same thread holds, and never let that one go on. So each client has its own thread.
+    check(pooler, "-M", mode, threads=CLIENTS if mode == "prepared" else 2)
     after = postgres.value("select count(*) from pgbench_history")
-    assert after - before == clients * TRANSACTIONS
+    assert after - before == CLIENTS * TRANSACTIONS
     assert postgres.value("select sum(bbalance) from pgbench_branches") == postgres.value(
         "select sum(delta) from pgbench_history"
     )

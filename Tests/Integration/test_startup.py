@@ -135,3 +135,11 @@ def test_connections_that_say_nothing_harm_nobody(pooler):
         assert values(client.ask("select 1")) == [(b"1",)]
     for one in silent:
         one.close()
+
+
+def test_a_large_first_statement_follows_the_setting_of_parameters(start_pooler):
+    """The pooler sets application_name on the server while the statement is still coming."""
+    for size in (100_000, 1_000_000, 10_000_000):
+        with Client(start_pooler().port) as client:
+            client.login("app", PASSWORD, application_name="large")
+            assert values(client.ask(f"select length('{'z' * size}')")) == [(b"%d" % size,)]
