@@ -50,10 +50,17 @@ struct ScramKeys {
 ///
 /// `key` is random, made when the process starts. `iterations` should be those of real users.
 public func mockScramSecret(for user: String, key: [UInt8], iterations: Int) -> ScramSecret {
-    func derived(_ purpose: String) -> [UInt8] {
-        Digest.hmacSHA256(key: key, Array(purpose.utf8) + [0] + Array(user.utf8))
-    }
-    return ScramSecret(
-        iterations: iterations, salt: Array(derived("salt").prefix(16)),
-        storedKey: derived("StoredKey"), serverKey: derived("ServerKey"))
+    ScramSecret(
+        iterations: iterations, salt: stableSalt(for: user, key: key),
+        storedKey: derived("StoredKey", user, key), serverKey: derived("ServerKey", user, key))
+}
+
+/// The salt of a user whose secret is made from a plain password: the same on every worker and at
+/// every login, as the stand-in's is.
+public func stableSalt(for user: String, key: [UInt8]) -> [UInt8] {
+    Array(derived("salt", user, key).prefix(16))
+}
+
+private func derived(_ purpose: String, _ user: String, _ key: [UInt8]) -> [UInt8] {
+    Digest.hmacSHA256(key: key, Array(purpose.utf8) + [0] + Array(user.utf8))
 }

@@ -71,6 +71,17 @@ extension RawSpan {
         }
     }
 
+    /// Whether the ASCII letters from `offset` on are `word`, which is lower case, in any case.
+    public func hasWord(_ word: String, at offset: Int) -> Bool {
+        guard offset + word.utf8.count <= byteCount else { return false }
+        var place = offset
+        for letter in word.utf8 {
+            guard uint8(at: place) | 0x20 == letter else { return false }
+            place += 1
+        }
+        return true
+    }
+
     /// A 64-bit hash of the bytes (FNV-1a with a final mix). For tables of ours, never for secrets.
     public func hash64() -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

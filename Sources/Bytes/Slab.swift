@@ -64,6 +64,9 @@ public struct SlotAllocator: Sendable {
 
     public init(capacity: Int) { self.capacity = capacity }
 
+    /// No slot from here on was ever taken.
+    public var highestCount: Int { generations.count }
+
     /// A free slot with its new generation, or nil when all are taken. Lowest fresh slots first.
     public mutating func take() -> (slot: Int, generation: UInt32)? {
         if let slot = free.popLast() {

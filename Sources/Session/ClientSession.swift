@@ -238,8 +238,12 @@ extension ClientSession {
     /// Whether a query takes prepared statements away, so that what follows depends on its success.
     private func isReset(_ bytes: borrowing RawSpan, _ body: Range<Int>) -> Bool {
         guard body.count <= 128 else { return false }
-        let text = bytes.string(in: body).lowercased()
-        return text.contains("deallocate") || text.contains("discard")
+        for start in body where bytes.uint8(at: start) | 0x20 == UInt8(ascii: "d") {
+            if bytes.hasWord("deallocate", at: start) || bytes.hasWord("discard", at: start) {
+                return true
+            }
+        }
+        return false
     }
 
     mutating func forgetUnnamed(_ store: any StatementStore) {

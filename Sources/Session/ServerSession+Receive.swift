@@ -61,7 +61,7 @@ extension ServerSession {
         case ServerTag.noticeResponse, ServerTag.notificationResponse:
             return ledger.head?.disposition != .swallow
         case ServerTag.parameterStatus:
-            return reportParameter(bytes.extracting(piece.body), client: &client)
+            return reportParameter(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.readyForQuery:
             return try ready(piece, bytes)
         case ServerTag.errorResponse:
@@ -184,16 +184,16 @@ extension ServerSession {
 
     /// ParameterStatus: the server's state changes, and with it that of the client who asked.
     private mutating func reportParameter(
-        _ body: borrowing RawSpan, client: inout ClientSession
+        _ body: borrowing RawSpan, client: inout ClientSession, store: any StatementStore
     ) -> Bool {
         guard let nameEnd = body.firstOffset(of: 0, in: 0..<body.byteCount),
             let valueEnd = body.firstOffset(of: 0, in: nameEnd + 1..<body.byteCount)
         else { return false }
         let name = body.string(in: 0..<nameEnd)
         let value = body.string(in: nameEnd + 1..<valueEnd)
-        parameters = parameters.reporting(name, value)
+        parameters = store.canonical(parameters.reporting(name, value))
         if ledger.head?.disposition == .swallow { return false }
-        client.parameters = client.parameters.reporting(name, value)
+        client.parameters = store.canonical(client.parameters.reporting(name, value))
         return true
     }
 

@@ -13,6 +13,12 @@ public protocol StatementStore: AnyObject, Sendable {
     func release(_ statement: UInt64)
     /// Appends the definition to `buffer`. The caller holds a use.
     func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer)
+    /// The one object that stands for all states equal to `state`.
+    func canonical(_ state: ParameterState) -> ParameterState
+}
+
+extension StatementStore {
+    public func canonical(_ state: ParameterState) -> ParameterState { state }
 }
 
 /// Which statements one server has, under the names that we gave them.

@@ -8,12 +8,16 @@ public enum Mail: Sendable {
     case accepted(socket: Int32, isUnix: Bool)
     /// `server` is this worker's from now on, linked to its client.
     case granted(ServerID, to: ClientID)
-    /// The client waited, and will not get a server.
-    case refused(ClientID, ErrorReply)
+    /// The client waits with this ticket (nil: was taken out of the queue) and gets no server.
+    case refused(ClientID, ticket: UInt64?, ErrorReply)
+    /// Name the clients that hold servers of the desk's pool.
+    case holders(HolderDesk)
     /// The addresses of the host that `server` is being opened to.
     case resolved(ServerID, [SocketAddress], failure: String)
     /// Whoever has this key wants the query of `client` cancelled.
     case cancel(processID: UInt32, key: [UInt8])
+    /// The service has new settings.
+    case reloaded
     /// Open what the pool wants opened.
     case open(Pool)
     /// These idle servers were taken out of their pool, to be closed.

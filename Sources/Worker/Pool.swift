@@ -46,10 +46,14 @@ public struct PoolState: Sendable {
     public var welcomeParameters = ParameterState.empty
     /// Why the last attempt to open a server failed; nil after one that did not.
     public var lastFailure: ErrorReply?
+    /// Attempts that failed since the last success or pause.
+    var failureCount = 0
     /// From a client's right proof: logs in to servers that hold the same SCRAM secret.
     public var learnedClientKey: [UInt8]?
     public var statistics = PoolStatistics()
     public var isDisabled = false
+    /// Who held the servers for the longest, when it was last asked for.
+    var holders: (text: String, at: Instant)?
     /// Which host the next connection goes to.
     public var nextHost = 0
 }

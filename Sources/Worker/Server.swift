@@ -18,6 +18,8 @@ enum ServerPhase: Equatable {
     case loggingIn
     /// connect_query runs. To `idle`.
     case preparing
+    /// The check query runs, because it was idle for long. To `idle`.
+    case checking
     /// In the pool; owned by nobody but the pool. To `linked`.
     case idle
     /// A client has it. To `idle`, `orphaned`.

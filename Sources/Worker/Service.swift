@@ -145,6 +145,7 @@ public final class Service: Sendable {
             }
             if !closing.isEmpty { post(.close(closing), to: 0) }
         }
+        postToAll { _ in .reloaded }
     }
 }
 

@@ -18,6 +18,7 @@ final class SharedStatements: StatementStore, Sendable {
     }
 
     private let table = Guarded(Table())
+    private let parameterStates = ParameterStates()
 
     var count: Int { table.withLock { $0.entries.count } }
 
@@ -43,6 +44,8 @@ final class SharedStatements: StatementStore, Sendable {
         table.byHash[hash, default: []].append(table.last)
         return table.last
     }
+
+    func canonical(_ state: ParameterState) -> ParameterState { parameterStates.canonical(state) }
 
     func retain(_ statement: UInt64) {
         table.withLock { $0.entries[statement]?.useCount += 1 }

@@ -54,7 +54,6 @@ extension Worker where Loop: ~Copyable {
             service.clientCounts.withLock { $0[Int(index)] -= 1 }
             return Sockets.close(socket)
         }
-        let settings = service.settings
         if !isUnix { apply(settings.tcp, to: socket) }
         let id = ClientID(worker: index, slot: UInt32(slot), generation: generation)
         clients.fill(

@@ -78,7 +78,7 @@ extension Worker where Loop: ~Copyable {
             processID: servers[slot].welcome.processID, key: servers[slot].welcome.cancelKey,
             to: &request)
         servers[slot].cancelCount += 1
-        let deadline = now + service.settings.cancelWaitTimeout
+        let deadline = Limit(settings.cancelWaitTimeout).end(from: now)
         cancels.fill(
             errandSlot,
             with: CancelErrand(

@@ -40,14 +40,14 @@ extension Worker where Loop: ~Copyable {
 
     /// PgBouncer's one SQLSTATE for everything, where the settings ask for it.
     private func told(_ reply: ErrorReply) -> ErrorReply {
-        guard !service.settings.usesFittingSQLStates else { return reply }
+        guard !settings.usesFittingSQLStates else { return reply }
         var reply = reply
         reply.state = .protocolViolation
         return reply
     }
 
     private func report(_ reply: ErrorReply, _ slot: Int) {
-        guard service.settings.logsPoolerErrors else { return }
+        guard settings.logsPoolerErrors else { return }
         let detail = reply.detail.map { " (\($0))" } ?? ""
         service.log(.warning, "\(name(ofClient: slot)) closed: \(reply.message)\(detail)")
     }
@@ -82,7 +82,7 @@ extension Worker where Loop: ~Copyable {
                 $0.removeClient(keys)
             }
         }
-        if client.login == nil, service.settings.logsDisconnections {
+        if client.login == nil, settings.logsDisconnections {
             service.log(.info, "client \(client.user)@\(client.database): disconnected")
         }
         service.clientCounts.withLock { $0[Int(index)] -= 1 }

@@ -7,7 +7,7 @@ internal import Wire
 // Clients of the virtual database: login, whole queries out to the console, answers back.
 
 extension Worker where Loop: ~Copyable {
-    mutating func enterConsole(_ slot: Int, _ settings: ServiceSettings) -> Bool {
+    mutating func enterConsole(_ slot: Int) -> Bool {
         let user = clients[slot].user
         let isAdmin = settings.adminUsers.contains(user)
         guard isAdmin || settings.statsUsers.contains(user) else {
@@ -89,7 +89,7 @@ extension Worker where Loop: ~Copyable {
 
     func clientReports() -> [ClientReport] {
         var reports: [ClientReport] = []
-        for slot in 0..<clients.capacity where clients.isTaken(slot) {
+        for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             reports.append(report(ofClient: slot))
         }
         return reports
@@ -129,7 +129,7 @@ extension Worker where Loop: ~Copyable {
 
     /// The pooler ends: who has no server is told now.
     mutating func drain(_ reply: ErrorReply) {
-        for slot in 0..<clients.capacity where clients.isTaken(slot) {
+        for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             switch clients[slot].phase {
             case .linked, .console, .closing: break
             case .login, .greeting, .idle, .waiting: closeClient(slot, reply)

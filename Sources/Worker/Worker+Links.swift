@@ -51,14 +51,28 @@ extension Worker where Loop: ~Copyable {
         servers[slot].worker = index
         servers[slot].phase = .held
         // One that has rested may have been closed by PostgreSQL; who has just been busy has not.
-        guard now - idleSince > .milliseconds(50) else { return true }
+        let idleTime = now.nanoseconds &- idleSince.nanoseconds
+        guard idleTime > 50_000_000 else { return !beginCheck(slot, after: idleTime) }
         switch Sockets.hasUnreadBytes(servers[slot].socket) {
-        case .clean: return true
+        case .clean:
+            return !beginCheck(slot, after: idleTime)
         case .unread, .closed:
             // Whatever it says was not meant for a client of ours.
             closeServer(slot, "closed while idle")
             return false
         }
+    }
+
+    /// A server that was idle for long must answer before a client gets it; it comes back to the
+    /// pool then. Returns false when no check is due.
+    private mutating func beginCheck(_ slot: Int, after idleTime: Int64) -> Bool {
+        let limits = limits(of: servers[slot].pool)
+        guard let query = limits.checkQuery, idleTime >= limits.checkDelay else { return false }
+        servers[slot].phase = .checking
+        servers[slot].deadline = Limit(settings.serverConnectTimeout).end(from: now)
+        updateTimer(ofServer: slot)
+        runOwnQuery(slot, query, sendsNow: true)
+        return true
     }
 
     /// A grant that came by mail: `server` is this worker's now.
@@ -140,8 +154,7 @@ extension Worker where Loop: ~Copyable {
         guard servers[serverSlot].session.isReleasable,
             !clients[slot].session.isInsidePassedMessage
         else { return armServerReceive(serverSlot) }
-        let mode = servers[serverSlot].pool.state.withLock { $0.profile.session.mode }
-        guard mode != .session else { return armServerReceive(serverSlot) }
+        guard limits(of: servers[serverSlot].pool).mode != .session else { return armServerReceive(serverSlot) }
         unlink(serverSlot, slot)
         checkin(serverSlot)
         guard isClient(slot, client.generation) else { return }
@@ -224,7 +237,7 @@ extension Worker where Loop: ~Copyable {
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
         servers[serverSlot].phase = .orphaned
         servers[serverSlot].resetsDone = false
-        servers[serverSlot].deadline = now + service.settings.cancelWaitTimeout
+        servers[serverSlot].deadline = Limit(settings.cancelWaitTimeout).end(from: now)
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")
         }
@@ -245,11 +258,11 @@ extension Worker where Loop: ~Copyable {
         if servers[serverSlot].session.status != .idle {
             return runOwnQuery(serverSlot, "ROLLBACK", sendsNow: true)
         }
-        let settings = servers[serverSlot].pool.state.withLock { $0.profile.session }
-        let resets = settings.mode == .session || settings.resetsAlways
-        if resets, !settings.resetQuery.isEmpty, !servers[serverSlot].resetsDone {
+        let session = servers[serverSlot].pool.state.withLock { $0.profile.session }
+        let resets = session.mode == .session || session.resetsAlways
+        if resets, !session.resetQuery.isEmpty, !servers[serverSlot].resetsDone {
             servers[serverSlot].resetsDone = true
-            return runOwnQuery(serverSlot, settings.resetQuery, sendsNow: true)
+            return runOwnQuery(serverSlot, session.resetQuery, sendsNow: true)
         }
         guard servers[serverSlot].session.isReleasable else {
             return closeServer(serverSlot, "not clean after its client left")

@@ -69,7 +69,6 @@ extension Worker where Loop: ~Copyable {
     private mutating func identified(
         _ slot: Int, _ login: inout ClientLogin, reply: inout ByteBuffer
     ) -> ClientLogin.Step {
-        let settings = service.settings
         let request = login.request
         clients[slot].user = request.user
         clients[slot].database = request.database
@@ -96,20 +95,18 @@ extension Worker where Loop: ~Copyable {
                     detail: "max_client_conn is \(settings.clientsMax).",
                     hint: "Raise max_client_conn, or let clients close connections."))
         }
-        let entry = settings.databases[request.database] ?? settings.wildcardDatabase
         let known = settings.authentication.secrets[request.user]
         let isOpenToAll = settings.authentication.method == .any
         let isMock = known == nil && !isOpenToAll
-        _ = entry
         let policy = LoginPolicy(
             method: settings.authentication.method, secret: known,
-            scramSecret: scramSecret(of: request.user, known, settings), isMock: isMock)
+            scramSecret: scramSecret(of: request.user, known), isMock: isMock)
         return login.begin(
             policy, salt: Digest.randomBytes(4), nonce: nonce(), reply: &reply)
     }
 
     private mutating func scramSecret(
-        of user: String, _ secret: Secret?, _ settings: ServiceSettings
+        of user: String, _ secret: Secret?
     ) -> ScramSecret? {
         guard settings.authentication.method == .scramSHA256 || isScram(secret) else { return nil }
         switch secret {
@@ -119,7 +116,7 @@ extension Worker where Loop: ~Copyable {
             if let cached = scramSecrets[key] { return cached }
             if scramSecrets.count > 10_000 { scramSecrets.removeAll() }
             let made = ScramSecret(
-                password: password, salt: Digest.randomBytes(16),
+                password: password, salt: stableSalt(for: user, key: service.mockKey),
                 iterations: settings.authentication.scramIterations)
             scramSecrets[key] = made
             return made
@@ -156,9 +153,8 @@ extension Worker where Loop: ~Copyable {
 
     /// The client is who it says. Returns whether its bytes can go on.
     private mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
-        let settings = service.settings
         let request = login.request
-        if isConsole(request.database) { return enterConsole(slot, settings) }
+        if isConsole(request.database) { return enterConsole(slot) }
         guard let profile = settings.profile(database: request.database, user: request.user) else {
             closeClient(
                 slot,
@@ -220,8 +216,7 @@ extension Worker where Loop: ~Copyable {
         guard let pool = clients[slot].pool, let login = clients[slot].login else { return }
         let (welcome, base) = pool.state.withLock { ($0.welcome, $0.welcomeParameters) }
         guard let welcome else { return }
-        let settings = service.settings
-        let wanted = wantedParameters(login.request, base, settings, slot)
+        let wanted = wantedParameters(login.request, base, slot)
         clients[slot].session.parameters = wanted
         var reply = ByteBuffer()
         ServerMessages.authenticationOk(to: &reply)
@@ -249,7 +244,7 @@ extension Worker where Loop: ~Copyable {
     func processID(ofClient slot: Int) -> UInt32 { UInt32(index) << 24 | UInt32(slot + 1) }
 
     private func wantedParameters(
-        _ request: StartupRequest, _ base: ParameterState, _ settings: ServiceSettings, _ slot: Int
+        _ request: StartupRequest, _ base: ParameterState, _ slot: Int
     ) -> ParameterState {
         var reported = base.reported
         var extra: [String: String] = [:]
@@ -274,6 +269,7 @@ extension Worker where Loop: ~Copyable {
             differs = true
         }
         guard differs else { return base }
-        return ParameterState(reported: reported, extra: extra, isProven: false)
+        return service.statements.canonical(
+            ParameterState(reported: reported, extra: extra, isProven: false))
     }
 }

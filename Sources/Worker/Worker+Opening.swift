@@ -28,7 +28,6 @@ extension Worker where Loop: ~Copyable {
         let host = profile.hosts.isEmpty ? "/var/run/postgresql" : profile.hosts[hostIndex]
         let port =
             profile.ports.count > hostIndex ? profile.ports[hostIndex] : profile.ports.first ?? 5432
-        let settings = service.settings
         let limits: [(key: Budget.Key, max: Int)] = [
             (.database(profile.serverDatabase), profile.databaseServersMax),
             (.user(profile.serverUser), profile.userServersMax),
@@ -126,7 +125,7 @@ extension Worker where Loop: ~Copyable {
             let socket = try Sockets.socket(for: address)
             if servers[slot].socket >= 0 { Sockets.close(servers[slot].socket) }
             servers[slot].socket = socket
-            if address.family != .unix { apply(service.settings.tcp, to: socket) }
+            if address.family != .unix { apply(settings.tcp, to: socket) }
         } catch {
             return openingFailed(slot, "no socket for \(address): \(error)")
         }
@@ -143,7 +142,6 @@ extension Worker where Loop: ~Copyable {
             return connectNext(
                 slot, lastReason: "connect to \(name): \(SocketError.text(of: -result))")
         }
-        let settings = service.settings
         let isUnix = servers[slot].address?.family == .unix
         if settings.serverTLS.mode != .disable, settings.serverTLS.mode != .allow, !isUnix {
             servers[slot].phase = .askingTLS
@@ -216,7 +214,7 @@ extension Worker where Loop: ~Copyable {
         guard offset == bytes.byteCount else {
             return openingFailed(slot, "the server sent unencrypted data behind its TLS answer")
         }
-        if answer == UInt8(ascii: "N"), service.settings.serverTLS.mode == .prefer {
+        if answer == UInt8(ascii: "N"), settings.serverTLS.mode == .prefer {
             return sendStartup(slot)
         }
         guard answer == UInt8(ascii: "S"), let context = service.serverTLS.withLock({ $0 }) else {
@@ -251,10 +249,11 @@ extension Worker where Loop: ~Copyable {
         let (shared, connectQuery) = servers[slot].pool.state.withLock {
             state -> (ParameterState, String?) in
             state.lastFailure = nil
+            state.failureCount = 0
             state.welcome = welcome
             if state.welcomeParameters.reported != reported {
-                state.welcomeParameters = ParameterState(
-                    reported: reported, extra: [:], isProven: true)
+                state.welcomeParameters = service.statements.canonical(
+                    ParameterState(reported: reported, extra: [:], isProven: true))
             }
             return (state.welcomeParameters, state.profile.session.connectQuery)
         }
@@ -304,15 +303,27 @@ extension Worker where Loop: ~Copyable {
         openingEnded(slot, reply)
     }
 
+    func name(ofServer slot: Int) -> String {
+        let pool = servers[slot].pool
+        return "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user)"
+    }
+
     private mutating func openingEnded(_ slot: Int, _ reply: ErrorReply) {
         let pool = servers[slot].pool
         service.log(
             .warning,
-            "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user): "
-                + reply.message)
+            "\(name(ofServer: slot)): \(reply.message)")
         let now = now
         removeServer(slot)
         let waiting = pool.state.withLock { state -> [ClientID] in
+            state.failureCount += 1
+            if !state.profile.balancesHosts { state.nextHost &+= 1 }
+            // Another host of the list is tried at once; when all have failed, there is a pause.
+            guard state.failureCount >= state.profile.hosts.count else {
+                state.machine.openingFailed(at: now, countsAsFailure: false)
+                return []
+            }
+            state.failureCount = 0
             state.lastFailure = reply
             state.machine.openingFailed(at: now, countsAsFailure: true)
             // While a server is there, clients wait for it; without one they are told why.
@@ -323,9 +334,10 @@ extension Worker where Loop: ~Copyable {
             if client.worker == index {
                 closeClient(Int(client.slot), reply)
             } else {
-                service.post(.refused(client, reply), to: client.worker)
+                service.post(.refused(client, ticket: nil, reply), to: client.worker)
             }
         }
+        openServers(of: pool)
     }
 
     /// The connection broke while somebody or something used it.
@@ -344,7 +356,7 @@ extension Worker where Loop: ~Copyable {
             closeClient(
                 clientSlot,
                 .fatal(.connectionFailure, "server conn crashed?", detail: "Server: \(reason)."))
-        case .orphaned, .held, .idle:
+        case .orphaned, .held, .idle, .checking:
             closeServer(slot, reason)
         }
     }
@@ -355,13 +367,12 @@ extension Worker where Loop: ~Copyable {
         let id = servers[slot].id
         service.log(
             .info,
-            "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user): "
-                + "closed: \(reason)")
+            "\(name(ofServer: slot)): closed: \(reason)")
         let statistics = servers[slot].tally
         let isOpening =
             switch servers[slot].phase {
             case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing: true
-            case .idle, .linked, .orphaned, .held: false
+            case .idle, .checking, .linked, .orphaned, .held: false
             }
         if servers[slot].socket >= 0, !isOpening {
             ClientMessages.terminate(to: &toServer.buffer)

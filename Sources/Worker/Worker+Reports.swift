@@ -12,6 +12,7 @@ extension Worker where Loop: ~Copyable {
             switch servers[slot].phase {
             case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing:
                 state = "new"
+            case .checking: state = "tested"
             case .linked(let client):
                 guard client.worker == index else { continue }
                 state = "active"

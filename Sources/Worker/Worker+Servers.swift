@@ -114,7 +114,7 @@ extension Worker where Loop: ~Copyable {
             return serverLogin(slot, bytes, from: &offset)
         case .linked(let client):
             return useForClient(slot, client, bytes, from: &offset)
-        case .orphaned, .held, .idle, .preparing:
+        case .orphaned, .held, .idle, .preparing, .checking:
             do throws(SessionError) {
                 try servers[slot].session.received(
                     bytes, from: &offset, client: &nobody, toClient: &toClient,
@@ -151,7 +151,7 @@ extension Worker where Loop: ~Copyable {
             guard ownQuerySucceeded(slot) else { return }
         case .failed(let fields):
             servers[slot].session.ownQuery = .none
-            return ownQueryFailed(slot, fields)
+            guard ownQueryFailed(slot, fields) else { return }
         case .none, .running: break
         }
         switch servers[slot].phase {
@@ -171,7 +171,12 @@ extension Worker where Loop: ~Copyable {
         case .orphaned:
             tidy(slot)
         case .preparing:
-            if servers[slot].session.isReleasable { serverIsOpen(slot) } else { armServerReceive(slot) }
+            guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
+            serverIsOpen(slot)
+        case .checking:
+            guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
+            servers[slot].deadline = .never
+            checkin(slot)
         case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .held:
             armServerReceive(slot)
         case .idle:
@@ -182,8 +187,7 @@ extension Worker where Loop: ~Copyable {
     /// In statement mode a transaction block is an error.
     private mutating func statementModeCheck(_ slot: Int, _ clientSlot: Int) {
         guard servers[slot].session.isReady, servers[slot].session.status != .idle else { return }
-        let mode = servers[slot].pool.state.withLock { $0.profile.session.mode }
-        guard mode == .statement else { return }
+        guard limits(of: servers[slot].pool).mode == .statement else { return }
         closeClient(
             clientSlot,
             .fatal(
@@ -195,7 +199,8 @@ extension Worker where Loop: ~Copyable {
         guard let wanted = servers[slot].wantedParameters else { return true }
         servers[slot].wantedParameters = nil
         let reported = servers[slot].session.parameters.reported
-        let made = ParameterState(reported: reported, extra: wanted.extra, isProven: true)
+        let made = service.statements.canonical(
+            ParameterState(reported: reported, extra: wanted.extra, isProven: true))
         servers[slot].session.parameters = made
         guard case .linked(let client) = servers[slot].phase else { return true }
         let clientSlot = Int(client.slot)
@@ -206,11 +211,18 @@ extension Worker where Loop: ~Copyable {
         return isServer(slot, servers[slot].id.generation)
     }
 
-    private mutating func ownQueryFailed(_ slot: Int, _ fields: ErrorFields) {
+    /// Returns whether the server is good for use all the same.
+    private mutating func ownQueryFailed(_ slot: Int, _ fields: ErrorFields) -> Bool {
+        if servers[slot].phase == .preparing {
+            service.log(
+                .warning, "\(name(ofServer: slot)): connect_query failed: \(fields.message)")
+            return true
+        }
         let wasParameters = servers[slot].wantedParameters != nil
         servers[slot].wantedParameters = nil
         guard case .linked(let client) = servers[slot].phase else {
-            return closeServer(slot, "a query of ours failed: \(fields.message)")
+            closeServer(slot, "a query of ours failed: \(fields.message)")
+            return false
         }
         servers[slot].session.isTainted = true
         let reply = ErrorReply.fatal(
@@ -218,6 +230,7 @@ extension Worker where Loop: ~Copyable {
             detail: wasParameters
                 ? "A startup parameter of this connection was refused by the server." : nil)
         closeClient(Int(client.slot), reply)
+        return false
     }
 
     /// Sends what the sessions wrote for the server; `bytes` are what ranges refer to.

@@ -50,106 +50,66 @@ extension Worker where Loop: ~Copyable {
 
     // MARK: Clients
 
-    /// When something is due for the client, and what it is told then; nil message = a notice.
-    private func due(ofClient slot: Int) -> (at: Instant, reply: ErrorReply?) {
-        var soonest = (at: Instant.never, reply: ErrorReply?.none)
-        func consider(_ at: Instant, _ reply: @autoclosure () -> ErrorReply?) {
-            if at < soonest.at { soonest = (at, reply()) }
-        }
-        let settings = service.settings
+    /// What is due of a client at a time.
+    private enum ClientDue {
+        case login, serverForLogin, idle, queueTime, queryTimeWaiting, notice
+        case queryTime, idleTransaction, transaction
+    }
+
+    /// What is due of the client next, and when.
+    private mutating func due(ofClient slot: Int) -> (at: Instant, what: ClientDue) {
+        let loginEnd =
+            settings.clientLoginTimeout > .zero
+            ? clients[slot].connectedAt + settings.clientLoginTimeout : .never
         guard let pool = clients[slot].pool else {
-            if case .login = clients[slot].phase, settings.clientLoginTimeout > .zero {
-                consider(
-                    clients[slot].connectedAt + settings.clientLoginTimeout,
-                    .fatal(.protocolViolation, "client_login_timeout"))
-            }
-            return soonest
+            if case .login = clients[slot].phase { return (loginEnd, .login) }
+            return (.never, .login)
         }
-        let session = pool.state.withLock { $0.profile.session }
+        let limits = limits(of: pool)
         switch clients[slot].phase {
         case .login, .greeting:
-            if settings.clientLoginTimeout > .zero {
-                consider(
-                    clients[slot].connectedAt + settings.clientLoginTimeout,
-                    .fatal(.cannotConnectNow, "client_login_timeout (server down)"))
-            }
+            return (loginEnd, .serverForLogin)
         case .idle:
-            if session.clientIdleTimeout > .zero {
-                consider(
-                    clients[slot].requestedAt + session.clientIdleTimeout,
-                    .fatal(.idleSessionTimeout, "client_idle_timeout"))
-            }
+            return (limits.clientIdleTimeout.end(from: clients[slot].requestedAt), .idle)
         case .waiting(_, let since):
-            if session.queryWaitTimeout > .zero {
-                consider(
-                    since + session.queryWaitTimeout,
-                    waitRefusal("query_wait_timeout", pool, since))
-            }
-            if session.queryTimeout > .zero {
-                consider(since + session.queryTimeout, waitRefusal("query_timeout", pool, since))
-            }
-            if session.queryWaitNotify > .zero, !clients[slot].wasNotifiedOfWait {
-                consider(since + session.queryWaitNotify, nil)
-            }
+            return due(ofWaitingSince: since, limits, wasNotified: clients[slot].wasNotifiedOfWait)
         case .linked(let server):
-            let serverSlot = Int(server.slot)
-            let asked = servers[serverSlot].requestedAt
-            if session.queryTimeout > .zero, !servers[serverSlot].session.ledger.isEmpty {
-                consider(
-                    asked + session.queryTimeout, .fatal(.queryCanceled, "query timeout"))
-            }
-            if session.idleTransactionTimeout > .zero, servers[serverSlot].session.ledger.isEmpty,
-                servers[serverSlot].session.status != .idle
-            {
-                consider(
-                    asked + session.idleTransactionTimeout,
-                    .fatal(.idleInTransactionTimeout, "idle transaction timeout"))
-            }
-            if session.transactionTimeout > .zero, session.mode != .session {
-                consider(
-                    clients[slot].transactionAt + session.transactionTimeout,
-                    .fatal(.transactionTimeout, "transaction timeout"))
-            }
+            guard limits.watchesLinked else { return (.never, .queryTime) }
+            return due(ofClient: slot, on: Int(server.slot), limits)
         case .console, .closing:
-            break
+            return (.never, .idle)
         }
+    }
+
+    private func due(
+        ofWaitingSince since: Instant, _ limits: PoolLimits, wasNotified: Bool
+    ) -> (at: Instant, what: ClientDue) {
+        var soonest = (at: limits.queryWaitTimeout.end(from: since), what: ClientDue.queueTime)
+        let queryEnd = limits.queryTimeout.end(from: since)
+        if queryEnd < soonest.at { soonest = (queryEnd, .queryTimeWaiting) }
+        let noticeAt = limits.queryWaitNotify.end(from: since)
+        if !wasNotified, noticeAt < soonest.at { soonest = (noticeAt, .notice) }
         return soonest
     }
 
-    /// Why nobody gave the client a server: how many there are, and what they do.
-    private func waitRefusal(_ text: String, _ pool: Pool, _ since: Instant) -> ErrorReply {
-        let (counts, max) = pool.state.withLock {
-            ($0.machine.counts, $0.machine.settings.serversMax)
+    private func due(
+        ofClient slot: Int, on serverSlot: Int, _ limits: PoolLimits
+    ) -> (at: Instant, what: ClientDue) {
+        let asked = servers[serverSlot].requestedAt
+        let isBusy = !servers[serverSlot].session.ledger.isEmpty
+        let isInTransaction = servers[serverSlot].session.status != .idle
+        var soonest = (
+            at: limits.transactionTimeout.end(from: clients[slot].transactionAt),
+            what: ClientDue.transaction
+        )
+        if isBusy {
+            let end = limits.queryTimeout.end(from: asked)
+            if end < soonest.at { soonest = (end, .queryTime) }
+        } else if isInTransaction {
+            let end = limits.idleTransactionTimeout.end(from: asked)
+            if end < soonest.at { soonest = (end, .idleTransaction) }
         }
-        let holders = longestHolders(of: pool)
-        return .fatal(
-            .tooManyConnections, text,
-            detail: "Pool \(pool.database)/\(pool.user): pool_size \(max), \(counts.linked) servers "
-                + "in use, \(counts.opening) being opened, \(counts.idle) idle, "
-                + "\(counts.waiting) clients waiting.\(holders)",
-            hint: "Look at SHOW CLIENTS for who holds the servers; raise pool_size or shorten "
-                + "transactions.")
-    }
-
-    /// The clients of this worker that have held a server of `pool` for the longest.
-    private func longestHolders(of pool: Pool) -> String {
-        var found: [(since: Instant, text: String)] = []
-        for slot in 0..<clients.capacity where clients.isTaken(slot) {
-            guard found.count < 1000, clients[slot].pool === pool,
-                case .linked = clients[slot].phase
-            else { continue }
-            let age = now - clients[slot].transactionAt
-            let address = Sockets.peerAddress(clients[slot].socket).map { "\($0)" } ?? "unix"
-            found.append(
-                (
-                    clients[slot].transactionAt,
-                    "client \(processID(ofClient: slot)) \(clients[slot].user) from \(address) for "
-                        + "\(age.microseconds / 1000) ms"
-                ))
-        }
-        guard !found.isEmpty else { return "" }
-        let oldest = found.sorted { $0.since < $1.since }.prefix(3).map(\.text)
-        return " Held by: " + oldest.joined(separator: "; ") + "."
+        return soonest
     }
 
     /// Sees to it that a timer fires no later than what is due for the client.
@@ -165,20 +125,41 @@ extension Worker where Loop: ~Copyable {
         guard isClient(slot, id.generation) else { return }
         clients[slot].timerAt = .never
         if clients[slot].phase == .closing { return removeClient(slot) }
-        let (at, reply) = due(ofClient: slot)
+        let (at, what) = due(ofClient: slot)
         guard at <= now else { return updateTimer(ofClient: slot) }
-        guard let reply else {
-            clients[slot].wasNotifiedOfWait = true
-            var notice = ByteBuffer()
-            ErrorReply(
-                .notice, .successfulCompletion,
-                "No server connection available in postgres backend, client being queued"
-            ).write(to: &notice)
-            send(slot, notice.bytes)
-            if isClient(slot, id.generation) { updateTimer(ofClient: slot) }
-            return
+        switch what {
+        case .login:
+            closeClient(slot, .fatal(.protocolViolation, "client_login_timeout"))
+        case .serverForLogin:
+            closeClient(
+                slot, .fatal(.cannotConnectNow, "client_login_timeout (server down)"))
+        case .idle:
+            closeClient(slot, .fatal(.idleSessionTimeout, "client_idle_timeout"))
+        case .queueTime:
+            refuseWaiting(slot, "query_wait_timeout")
+        case .queryTimeWaiting:
+            refuseWaiting(slot, "query_timeout")
+        case .notice:
+            notifyOfWait(slot)
+        case .queryTime:
+            closeClient(slot, .fatal(.queryCanceled, "query timeout"))
+        case .idleTransaction:
+            closeClient(slot, .fatal(.idleInTransactionTimeout, "idle transaction timeout"))
+        case .transaction:
+            closeClient(slot, .fatal(.transactionTimeout, "transaction timeout"))
         }
-        closeClient(slot, reply)
+    }
+
+    private mutating func notifyOfWait(_ slot: Int) {
+        let id = clients[slot].id
+        clients[slot].wasNotifiedOfWait = true
+        var notice = ByteBuffer()
+        ErrorReply(
+            .notice, .successfulCompletion,
+            "No server connection available in postgres backend, client being queued"
+        ).write(to: &notice)
+        send(slot, notice.bytes)
+        if isClient(slot, id.generation) { updateTimer(ofClient: slot) }
     }
 
     // MARK: Servers
@@ -200,6 +181,8 @@ extension Worker where Loop: ~Copyable {
             openingFailed(slot, "no answer within server_connect_timeout")
         case .orphaned:
             closeServer(slot, "its client left and it was not clean in time (cancel_wait_timeout)")
+        case .checking:
+            closeServer(slot, "no answer to server_check_query")
         case .idle, .linked, .held:
             break
         }

@@ -35,6 +35,10 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var starvedClients: [ClientID] = []
     var starvedServers: [ServerID] = []
     var scramSecrets: [String: ScramSecret] = [:]
+    /// As of the last reload; see `reloaded`.
+    var settings: ServiceSettings
+    /// By pool number; nil = not asked for yet.
+    var poolLimits: [PoolLimits?] = []
     var isStopped = false
     private var mails: [Mail] = []
 
@@ -48,7 +52,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         self.index = index
         self.service = service
         self.mailbox = mailbox
-        let capacity = min(1 << 20, max(16_384, service.settings.clientsMax * 2))
+        settings = service.settings
+        let capacity = min(1 << 20, max(16_384, settings.clientsMax * 2))
         clients = Slab(capacity: capacity)
         clientSlots = SlotAllocator(capacity: capacity)
         servers = service.servers
@@ -158,17 +163,17 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
             addClient(socket: socket, isUnix: isUnix)
         case .granted(let server, let client):
             granted(server, to: client)
-        case .refused(let client, let reply):
-            guard isClient(Int(client.slot), client.generation) else { return }
-            switch clients[Int(client.slot)].phase {
-            case .waiting, .greeting: closeClient(Int(client.slot), reply)
-            default: break
-            }
+        case .refused(let client, let ticket, let reply):
+            refused(client, ticket, reply)
+        case .holders(let desk):
+            nameHolders(desk)
         case .resolved(let server, let addresses, let failure):
             guard isServer(Int(server.slot), server.generation) else { return }
             serverResolved(Int(server.slot), addresses, failure)
         case .cancel(let processID, let key):
             cancelAsked(processID: processID, key: key)
+        case .reloaded:
+            reloaded()
         case .open(let pool):
             openServers(of: pool)
         case .close(let closing):
@@ -186,6 +191,17 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
             drain(reply)
         case .stop:
             isStopped = true
+        }
+    }
+
+    private mutating func refused(_ client: ClientID, _ ticket: UInt64?, _ reply: ErrorReply) {
+        let slot = Int(client.slot)
+        guard isClient(slot, client.generation) else { return }
+        switch clients[slot].phase {
+        case .waiting(let own, _), .greeting(let own, _):
+            if ticket == nil || ticket == own { closeClient(slot, reply) }
+        case .login, .idle, .linked, .console, .closing:
+            break
         }
     }
 
@@ -208,7 +224,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
 
     private mutating func closeAll() {
         stopListening()
-        for slot in 0..<clients.capacity where clients.isTaken(slot) {
+        for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             closeClient(slot, nil)
         }
     }

@@ -1,110 +1,115 @@
-// A PostgreSQL of its own in a temporary directory, gone when the demo ends.
-
 internal import ArgumentParser
-internal import Configuration
 internal import Foundation
 
-/// The demo: initdb, two databases with sample data, pgweir, and the line to type.
+/// A PostgreSQL of its own in a temporary directory, one database per shard. It listens on a unix
+/// socket that only its owner can reach.
 struct DemoCluster {
-    private let port = 25_432
-    private let poolerPort = 26_432
+    /// Holds all that the demo makes.
+    let directory: String
+    private let programs: DemoPrograms
+    private let bin: String
+    /// PostgreSQL refuses to run as root.
+    private let isRoot = geteuid() == 0
 
-    func run() throws {
-        let bin = try binaries()
-        let directory = "/tmp/pgweir-demo-\(getpid())"
-        let isRoot = geteuid() == 0
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: false)
-        if isRoot { try sh(["chown", "postgres", directory]) }
-        let data = directory + "/data"
-        defer { stop(bin, data, directory, isRoot) }
-        print("demo: making a PostgreSQL in \(directory)")
-        try server(isRoot, ["\(bin)/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N"])
-        try server(
-            isRoot,
-            [
-                "\(bin)/pg_ctl", "-D", data, "-w", "-l", directory + "/log", "-o",
-                "-p \(port) -k \(directory) -c listen_addresses=127.0.0.1 -c fsync=off", "start",
-            ])
-        for shard in ["shard0", "shard1"] {
-            try psql(bin, "postgres", "CREATE DATABASE \(shard)")
-            try psql(
-                bin, shard,
-                """
-                CREATE TABLE accounts (tenant_id bigint, name text, balance numeric);
-                INSERT INTO accounts SELECT g, 'account ' || g, g * 10
-                  FROM generate_series(1, 1000) g WHERE g % 2 = \(shard == "shard0" ? 0 : 1)
-                """)
+    /// Where the server has its data, its log and its socket.
+    var serverDirectory: String { directory + "/postgres" }
+    private var dataDirectory: String { serverDirectory + "/data" }
+
+    init(_ programs: DemoPrograms) throws {
+        guard let bin = DemoCluster.findPrograms() else {
+            printError("demo: PostgreSQL's initdb was not found. `make setup` installs it.")
+            throw ExitCode.failure
         }
-        let text = """
-            [pgweir]
-            listen_addr = "127.0.0.1"
-            listen_port = \(poolerPort)
-            unix_socket_dir = ""
-            auth_type = "any"
-            admin_users = ["postgres"]
-            [databases.shard0]
-            host = "127.0.0.1"
-            port = \(port)
-            [databases.shard1]
-            host = "127.0.0.1"
-            port = \(port)
-            [log]
-            level = "warning"
-            """
-        let path = directory + "/pgweir.toml"
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        print(
-            """
-
-            pgweir is in front of it, with databases shard0 and shard1. Type in another window:
-
-                psql -h 127.0.0.1 -p \(poolerPort) -U postgres shard0
-                psql -h 127.0.0.1 -p \(poolerPort) -U postgres pgweir -c 'SHOW POOLS'
-
-            Ctrl-C ends the demo and removes everything.
-            """)
-        try Pooler(loaded: try load(path), path: path).run()
+        self.bin = bin
+        self.programs = programs
+        let parent = FileManager.default.temporaryDirectory.path
+        directory = "\(parent)/pgweir-demo-\(ProcessInfo.processInfo.processIdentifier)"
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o711])
     }
 
-    private func binaries() throws -> String {
+    /// The newest version of Debian's directories, else what the PATH has.
+    private static func findPrograms() -> String? {
         let root = "/usr/lib/postgresql"
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
-        let newest = versions.compactMap { Int($0) }.max()
-        guard let newest else {
-            printError("no PostgreSQL in \(root): apt-get install postgresql")
-            throw ExitCode.failure
+        let newestFirst = versions.compactMap { Int($0) }.sorted(by: >).map { "\(root)/\($0)/bin" }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        return (newestFirst + path.split(separator: ":").map(String.init)).first {
+            FileManager.default.isExecutableFile(atPath: $0 + "/initdb")
         }
-        return "\(root)/\(newest)/bin"
     }
 
-    private func stop(_ bin: String, _ data: String, _ directory: String, _ isRoot: Bool) {
-        try? server(isRoot, ["\(bin)/pg_ctl", "-D", data, "-m", "immediate", "stop"])
-        try? FileManager.default.removeItem(atPath: directory)
+    /// The server runs and has the sample data.
+    func start() throws {
+        Demo.say("demo: making a PostgreSQL in \(directory)")
+        try FileManager.default.createDirectory(
+            atPath: serverDirectory, withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o700])
+        if isRoot { try check(["chown", "postgres", serverDirectory]) }
+        try check(
+            asServer([
+                "\(bin)/initdb", "--pgdata", dataDirectory, "--auth", "trust", "--username",
+                "postgres", "--encoding", "UTF8", "--no-locale", "--no-sync",
+            ]))
+        let options = "-k '\(serverDirectory)' -c listen_addresses='' -c fsync=off"
+        try check(
+            asServer([
+                "\(bin)/pg_ctl", "start", "--pgdata", dataDirectory, "--wait", "--silent",
+                "--log", serverDirectory + "/log", "--options", options,
+            ]))
+        try fill()
     }
 
-    private func psql(_ bin: String, _ database: String, _ text: String) throws {
-        try sh([
-            "\(bin)/psql", "-qX", "-h", "127.0.0.1", "-p", "\(port)", "-U", "postgres", "-c", text,
-            database,
-        ])
-    }
-
-    /// PostgreSQL refuses to run as root.
-    private func server(_ isRoot: Bool, _ command: [String]) throws {
-        try sh(isRoot ? ["runuser", "-u", "postgres", "--"] + command : command)
-    }
-
-    private func sh(_ command: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            printError("failed: \(command.joined(separator: " "))")
-            throw ExitCode.failure
+    private func fill() throws {
+        let user = DemoData.user
+        try query("CREATE ROLE \(user) LOGIN", as: "postgres", in: "postgres")
+        for (number, shard) in DemoData.shards.enumerated() {
+            try query("CREATE DATABASE \(shard) OWNER \(user)", as: "postgres", in: "postgres")
+            try query(DemoData.tables(shard: number), as: user, in: shard)
         }
+    }
+
+    private func query(_ text: String, as user: String, in database: String) throws {
+        try check(
+            ["\(bin)/psql", "-qX", "-v", "ON_ERROR_STOP=1"]
+                + ["-h", serverDirectory, "-U", user, "-d", database, "-c", text])
+    }
+
+    /// Whether a query of the demo's user is answered there.
+    func answers(host: String, port: UInt16) -> Bool {
+        let command = [
+            "\(bin)/psql", "-qXAt", "-h", host, "-p", "\(port)", "-U", DemoData.user,
+            "-d", DemoData.shards[0], "-c", "SELECT 1",
+        ]
+        return (try? programs.run(command, in: directory))?.status == 0
+    }
+
+    /// Stops the server and removes what was made.
+    func remove() {
+        do {
+            if FileManager.default.fileExists(atPath: dataDirectory + "/postmaster.pid") {
+                let stop = ["\(bin)/pg_ctl", "stop", "--pgdata", dataDirectory, "--silent"]
+                _ = try DemoPrograms.finish(
+                    asServer(stop + ["--mode", "immediate"]), in: directory)
+            }
+            try FileManager.default.removeItem(atPath: directory)
+        } catch {
+            printError("demo: \(directory) is left behind: \(error)")
+        }
+    }
+
+    private func asServer(_ command: [String]) -> [String] {
+        isRoot ? ["runuser", "-u", "postgres", "--"] + command : command
+    }
+
+    /// Runs `command`; when it fails, prints what it said.
+    private func check(_ command: [String]) throws {
+        let (status, output) = try programs.run(command, in: directory)
+        guard status != 0 else { return }
+        if !programs.isEnding {
+            printError("demo: failed: \(command.joined(separator: " "))\n\(output)")
+        }
+        throw ExitCode.failure
     }
 }

@@ -1,0 +1,71 @@
+internal import Bytes
+internal import EventLoop
+internal import Pooling
+internal import Session
+
+/// What a worker must know of a pool's settings at every message, ready to compute with: each
+/// worker has its own copy, so that no lock is taken for it.
+struct PoolLimits {
+    let mode: PoolMode
+    let queryTimeout: Limit
+    let queryWaitTimeout: Limit
+    let queryWaitNotify: Limit
+    let idleTransactionTimeout: Limit
+    let transactionTimeout: Limit
+    let clientIdleTimeout: Limit
+    /// Run on a server that was idle for at least `checkDelay`, in nanoseconds; nil = none.
+    let checkQuery: String?
+    let checkDelay: Int64
+    /// Whether anything is due of a client that has a server.
+    let watchesLinked: Bool
+
+    init(_ session: SessionSettings, _ pool: PoolSettings) {
+        checkQuery = session.checkQuery
+        checkDelay = pool.serverCheckDelay.nanoseconds
+        mode = session.mode
+        queryTimeout = Limit(session.queryTimeout)
+        queryWaitTimeout = Limit(session.queryWaitTimeout)
+        queryWaitNotify = Limit(session.queryWaitNotify)
+        idleTransactionTimeout = Limit(session.idleTransactionTimeout)
+        transactionTimeout = Limit(session.mode == .session ? .zero : session.transactionTimeout)
+        clientIdleTimeout = Limit(session.clientIdleTimeout)
+        watchesLinked = queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
+    }
+}
+
+/// A duration that something may last; not set = for ever.
+struct Limit {
+    private let nanoseconds: Int64
+
+    init(_ duration: Duration) { nanoseconds = duration.nanoseconds }
+
+    var isSet: Bool { nanoseconds > 0 }
+
+    /// When it ends if it begins at `start`.
+    func end(from start: Instant) -> Instant {
+        guard isSet else { return .never }
+        let (sum, overflow) = start.nanoseconds.addingReportingOverflow(nanoseconds)
+        return overflow ? .never : Instant(nanoseconds: sum)
+    }
+}
+
+extension Worker where Loop: ~Copyable {
+    /// The limits of `pool` as of the last reload that this worker has heard of.
+    mutating func limits(of pool: Pool) -> PoolLimits {
+        let number = Int(pool.id.number)
+        if number < poolLimits.count, let known = poolLimits[number] { return known }
+        while poolLimits.count <= number { poolLimits.append(nil) }
+        let made = pool.state.withLock { PoolLimits($0.profile.session, $0.profile.pool) }
+        poolLimits[number] = made
+        return made
+    }
+
+    /// New settings hold from the next event on.
+    mutating func reloaded() {
+        settings = service.settings
+        poolLimits.removeAll(keepingCapacity: true)
+        for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
+            updateTimer(ofClient: slot)
+        }
+    }
+}
