@@ -1,5 +1,6 @@
 # `make help` lists what there is. The logic lives in Tests/setup.sh and Tests/run.py.
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help setup build run test bench-smoke format clean
 
 help: ## This list
@@ -11,7 +12,7 @@ setup: ## Install what building and testing need, only what is missing
 build: ## Build .build/release/pgweir
 	swift build -c release --product pgweir
 
-run: build ## Start the demo: a throwaway PostgreSQL with pgweir in front of it
+run: setup build ## A throwaway PostgreSQL with sample data, and pgweir in front of it
 	.build/release/pgweir demo
 
 test: setup build ## Unit tests, then integration tests; the last line says how many passed

@@ -13,11 +13,9 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A module and its tests. `uses` is the whole list of what it may import.
-func module(_ name: String, uses: [Target.Dependency] = [], tested: Bool = true) -> [Target] {
-    let code = Target.target(name: name, dependencies: uses, swiftSettings: strict)
-    guard tested else { return [code] }
-    return [
-        code,
+func module(_ name: String, uses: [Target.Dependency] = []) -> [Target] {
+    [
+        .target(name: name, dependencies: uses, swiftSettings: strict),
         .testTarget(
             name: name + "Tests",
             dependencies: [.target(name: name), "TestSupport"] + uses,
@@ -50,12 +48,11 @@ let package = Package(
             name: "pgweir",
             dependencies: [
                 "Admin", "Configuration", "Worker", "EventLoop", "Session", "Authentication",
-                "Pooling", "TLS", "Metrics", "Wire", "Bytes", arguments, logging,
+                "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
             ],
             swiftSettings: strict),
     ]
         + module("Bytes", uses: [collections])
-        + module("Metrics", uses: ["Bytes"], tested: false)
         + module("Wire", uses: ["Bytes"])
         + module("TLS", uses: ["Bytes", "COpenSSL"])
         + module("Pooling", uses: ["Bytes", collections])
@@ -65,8 +62,8 @@ let package = Package(
         + module(
             "Worker",
             uses: [
-                "Session", "Authentication", "Pooling", "EventLoop", "TLS", "Metrics", "Wire",
-                "Bytes", collections,
+                "Session", "Authentication", "Pooling", "EventLoop", "TLS", "Wire", "Bytes",
+                collections,
             ])
         + module(
             "Configuration",
@@ -74,8 +71,6 @@ let package = Package(
         + module(
             "Admin",
             uses: [
-                "Configuration", "Worker", "Session", "Pooling", "EventLoop", "Metrics", "Wire",
-                "Bytes",
-            ],
-            tested: false)
+                "Configuration", "Worker", "Session", "Pooling", "EventLoop", "Wire", "Bytes",
+            ])
 )

@@ -1,14 +1,16 @@
 """CPU and throughput of pgweir beside PgBouncer, in less than a minute: `make bench-smoke`.
 
 Both pool the same throwaway PostgreSQL: one thread, transaction mode, 20 servers, no passwords.
-For every line pgbench runs first through the one, then through the other. CPU is the pooler's
-process, user and system, logins included, over pgbench's transactions. The machine is shared with
-pgbench and PostgreSQL and the runs are short: ratios mean something, single figures do not.
+For every line pgbench runs through the one, then through the other, and so on in turn; the medians
+count. CPU is the pooler's process, user and system, logins included, over pgbench's transactions.
+The machine is shared with pgbench and PostgreSQL and the runs are short: ratios mean something,
+single figures do not.
 """
 
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,8 @@ from support.programs import run, succeed  # noqa: E402
 
 CLIENTS = (16, 64, 256)
 MODES = ("simple", "extended") if KIND == "pgbouncer" else ("simple", "extended", "prepared")
-SECONDS = float(os.environ.get("BENCH_SECONDS", 2))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 3))
+SECONDS = float(os.environ.get("BENCH_SECONDS", 1))
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -63,6 +66,17 @@ def measure(pooler, mode, clients, script):
     return spent / count * 1e6, float(re.search(r"tps = ([\d.]+)", output)[1])
 
 
+def medians(poolers, mode, clients, script, cannot):
+    """(ours, theirs) of interleaved rounds, each (CPU µs per query, queries per second)."""
+    runs = ([], [])
+    for _ in range(ROUNDS):
+        for index, pooler in enumerate(poolers[:1] if cannot else poolers):
+            runs[index].append(measure(pooler, mode, clients, script))
+    return [
+        tuple(map(statistics.median, zip(*run, strict=True))) if run else None for run in runs
+    ]
+
+
 def pgbouncer_version():
     text = subprocess.run(
         ["/usr/sbin/pgbouncer", "--version"], capture_output=True, text=True
@@ -99,13 +113,10 @@ def main():
             )
             for mode in MODES:
                 for clients in CLIENTS:
-                    ours = measure(poolers[0], mode, clients, script)
+                    # PgBouncer before 1.21 cannot do prepared statements in transaction mode.
+                    cannot = mode == "prepared" and version < (1, 21)
+                    ours, theirs = medians(poolers, mode, clients, script, cannot)
                     line = f"{mode:<10} {clients:>9}"
-                    if mode == "prepared" and version < (1, 21):
-                        # This PgBouncer cannot do it in transaction mode.
-                        theirs = None
-                    else:
-                        theirs = measure(poolers[1], mode, clients, script)
                     for index, digits in ((0, 1), (1, 0)):
                         line += f" {ours[index]:>8.{digits}f}"
                         line += (

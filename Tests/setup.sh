@@ -3,6 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if ! command -v swift >/dev/null; then
+    echo "setup: Swift 6.3 is missing. Install it (https://www.swift.org/install/linux)" \
+        "and put it on the PATH." >&2
+    exit 1
+fi
+
 packages=(
     liburing-dev libssl-dev libpq-dev libpg-query-dev postgresql pgbouncer
     libpostgresql-jdbc-java
@@ -19,6 +25,11 @@ done
 if ((${#missing[@]})); then
     root=()
     [ "$(id -u)" = 0 ] || root=(sudo)
+    if ! type -P apt-get "${root[@]}" >/dev/null; then
+        echo "setup: missing: ${missing[*]}" >&2
+        echo "setup: install them (as root: apt-get install ${missing[*]}) and try again." >&2
+        exit 1
+    fi
     echo "setup: installing ${missing[*]}"
     # The packages would start their own cluster and pooler. Tests start what they need themselves.
     policy=/usr/sbin/policy-rc.d

@@ -197,6 +197,7 @@ extension ClientSession {
             server.expect(Expectation(.functionCall))
             return .pass
         case ClientTag.parse:
+            if piece.closes { server.tally.clientParseCount += 1 }
             return try handleParse(
                 piece, of: bytes, server: &server, toServer: &toServer, toClient: &toClient,
                 store: store)

@@ -55,7 +55,10 @@ public struct ServerSession: ~Copyable {
     public struct Tally: Equatable, Sendable {
         public var queryCount = 0
         public var transactionCount = 0
+        /// Parse messages sent to the server.
         public var parseCount = 0
+        /// Parse messages that clients sent.
+        public var clientParseCount = 0
         public var bindCount = 0
         public init() {}
     }

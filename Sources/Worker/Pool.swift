@@ -48,6 +48,8 @@ public struct PoolState: Sendable {
     public var lastFailure: ErrorReply?
     /// Attempts that failed since the last success or pause.
     var failureCount = 0
+    /// What we ask servers to speak: protocol 3.2, or 3.0 if one has refused that.
+    var protocolMinor: UInt16 = 2
     /// From a client's right proof: logs in to servers that hold the same SCRAM secret.
     public var learnedClientKey: [UInt8]?
     public var statistics = PoolStatistics()

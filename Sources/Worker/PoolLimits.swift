@@ -16,10 +16,13 @@ struct PoolLimits {
     /// Run on a server that was idle for at least `checkDelay`, in nanoseconds; nil = none.
     let checkQuery: String?
     let checkDelay: Int64
+    /// Whether the reset query runs after each release.
+    let resetsAlways: Bool
     /// Whether anything is due of a client that has a server.
     let watchesLinked: Bool
 
     init(_ session: SessionSettings, _ pool: PoolSettings) {
+        resetsAlways = session.resetsAlways && !session.resetQuery.isEmpty
         checkQuery = session.checkQuery
         checkDelay = pool.serverCheckDelay.nanoseconds
         mode = session.mode

@@ -55,6 +55,8 @@ struct Server: ~Copyable {
     var openedAt = Instant.zero
     var idleSince = Instant.zero
     var requestedAt = Instant.zero
+    /// Since when it works on what clients asked; zero = it does not.
+    var busySince = Instant.zero
     /// The linked client may send nothing before the query of ours has succeeded.
     var awaitsOwnQuery = false
     /// The parameters that a query of ours will have made, once it succeeds.

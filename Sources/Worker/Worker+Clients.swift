@@ -203,6 +203,7 @@ extension Worker where Loop: ~Copyable {
             return settle(serverSlot)
         }
         servers[serverSlot].requestedAt = now
+        if servers[serverSlot].busySince == .zero { servers[serverSlot].busySince = now }
         armServerReceive(serverSlot)
         if mustPause(slot) { pauseClient(slot) }
         updateTimer(ofClient: slot)

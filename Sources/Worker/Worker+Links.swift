@@ -90,7 +90,7 @@ extension Worker where Loop: ~Copyable {
         guard isClient(slot, client.generation) else { return checkin(serverSlot) }
         switch clients[slot].phase {
         case .waiting(_, let since):
-            servers[serverSlot].tally.waitTime += (now - since).nanoseconds
+            servers[serverSlot].tally.waitTime += now.nanoseconds &- since.nanoseconds
             if link(serverSlot, to: slot, since: since) { useHeld(slot) }
         case .greeting:
             // It only waited to learn what the server's parameters are.
@@ -156,7 +156,12 @@ extension Worker where Loop: ~Copyable {
         else { return armServerReceive(serverSlot) }
         guard limits(of: servers[serverSlot].pool).mode != .session else { return armServerReceive(serverSlot) }
         unlink(serverSlot, slot)
-        checkin(serverSlot)
+        if limits(of: servers[serverSlot].pool).resetsAlways {
+            beginTidying(serverSlot)
+            tidy(serverSlot)
+        } else {
+            checkin(serverSlot)
+        }
         guard isClient(slot, client.generation) else { return }
         if clients[slot].isStalled || !clients[slot].held.isEmpty {
             clients[slot].isStalled = false
@@ -170,7 +175,7 @@ extension Worker where Loop: ~Copyable {
     private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
         servers[serverSlot].session.unlinked()
         servers[serverSlot].tally.transactionTime +=
-            (now - clients[slot].transactionAt).nanoseconds
+            now.nanoseconds &- clients[slot].transactionAt.nanoseconds
         clients[slot].phase = .idle
         clients[slot].requestedAt = now
         servers[serverSlot].phase = .held
@@ -207,6 +212,7 @@ extension Worker where Loop: ~Copyable {
         statistics.queryCount += tally.queryCount
         statistics.transactionCount += tally.transactionCount
         statistics.serverParseCount += tally.parseCount
+        statistics.clientParseCount += tally.clientParseCount
         statistics.bindCount += tally.bindCount
         return statistics
     }
@@ -235,9 +241,7 @@ extension Worker where Loop: ~Copyable {
         guard servers.isTaken(serverSlot) else { return }
         servers[serverSlot].awaitsOwnQuery = false
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
-        servers[serverSlot].phase = .orphaned
-        servers[serverSlot].resetsDone = false
-        servers[serverSlot].deadline = Limit(settings.cancelWaitTimeout).end(from: now)
+        beginTidying(serverSlot)
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")
         }
@@ -245,8 +249,14 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].session.finishForOrphan(&toServer)
         flushToServer(serverSlot, RawSpan())
         guard servers.isTaken(serverSlot) else { return }
-        updateTimer(ofServer: serverSlot)
         tidy(serverSlot)
+    }
+
+    private mutating func beginTidying(_ serverSlot: Int) {
+        servers[serverSlot].phase = .orphaned
+        servers[serverSlot].resetsDone = false
+        servers[serverSlot].deadline = Limit(settings.cancelWaitTimeout).end(from: now)
+        updateTimer(ofServer: serverSlot)
     }
 
     /// The next step of cleaning up a server whose client is gone.

@@ -153,8 +153,8 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func sendStartup(_ slot: Int) {
-        let (profile, clientKey) = servers[slot].pool.state.withLock {
-            ($0.profile, $0.learnedClientKey)
+        let (profile, clientKey, minor) = servers[slot].pool.state.withLock {
+            ($0.profile, $0.learnedClientKey, $0.protocolMinor)
         }
         var parameters = [
             StartupParameter(name: "user", value: profile.serverUser),
@@ -167,7 +167,7 @@ extension Worker where Loop: ~Copyable {
         servers[slot].login = ServerLogin(
             user: profile.serverUser, credential: credential(profile.secret, clientKey),
             nonce: nonce())
-        ClientMessages.startup(minor: 0, parameters: parameters, to: &toServer.buffer)
+        ClientMessages.startup(minor: minor, parameters: parameters, to: &toServer.buffer)
         flushToServer(slot, RawSpan())
         armServerReceive(slot)
     }
@@ -284,12 +284,30 @@ extension Worker where Loop: ~Copyable {
 
     /// The server refused us in its own words, and those are what the waiting clients get.
     private mutating func openingRefused(_ slot: Int, _ fields: ErrorFields) {
+        if refusesProtocol(slot, fields) { return tryOlderProtocol(slot) }
         let reply = ErrorReply.fatal(
             SQLState(fields.state.utf8.count == 5 ? fields.state : "08006"),
             fields.message.isEmpty ? "server login failed" : fields.message,
             detail: fields.detail.isEmpty ? nil : fields.detail,
             hint: fields.hint.isEmpty ? nil : fields.hint)
         openingEnded(slot, reply)
+    }
+
+    /// PostgreSQL negotiates; other programs that speak its protocol may not know how to.
+    private func refusesProtocol(_ slot: Int, _ fields: ErrorFields) -> Bool {
+        (fields.state == "08P01" || fields.state == "0A000") && fields.message.contains("protocol")
+            && servers[slot].pool.state.withLock { $0.protocolMinor > 0 }
+    }
+
+    private mutating func tryOlderProtocol(_ slot: Int) {
+        let pool = servers[slot].pool
+        removeServer(slot)
+        let now = now
+        pool.state.withLock { state in
+            state.protocolMinor = 0
+            state.machine.openingFailed(at: now, countsAsFailure: false)
+        }
+        openServers(of: pool)
     }
 
     mutating func openingFailed(_ slot: Int, _ reason: String) {

@@ -154,6 +154,10 @@ extension Worker where Loop: ~Copyable {
             guard ownQueryFailed(slot, fields) else { return }
         case .none, .running: break
         }
+        if servers[slot].busySince != .zero, servers[slot].session.isReady {
+            servers[slot].tally.queryTime += now.nanoseconds &- servers[slot].busySince.nanoseconds
+            servers[slot].busySince = .zero
+        }
         switch servers[slot].phase {
         case .linked(let client):
             let clientSlot = Int(client.slot)

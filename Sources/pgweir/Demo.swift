@@ -30,7 +30,7 @@ struct Demo: ParsableCommand {
         try DemoData.configuration(port: port, serverDirectory: cluster.serverDirectory)
             .write(toFile: file, atomically: true, encoding: .utf8)
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let pooler = try programs.start([program, "run", file])
+        let pooler = try programs.startPooler([program, "run", file])
         defer { DemoPrograms.end(pooler) }
         try waitUntilReady(pooler, cluster, port)
         Demo.say(DemoData.greeting(port: port))

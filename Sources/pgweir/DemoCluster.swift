@@ -52,46 +52,71 @@ struct DemoCluster {
                 "\(bin)/initdb", "--pgdata", dataDirectory, "--auth", "trust", "--username",
                 "postgres", "--encoding", "UTF8", "--no-locale", "--no-sync",
             ]))
-        let options = "-k '\(serverDirectory)' -c listen_addresses='' -c fsync=off"
-        try check(
+        let server = try programs.start(
             asServer([
-                "\(bin)/pg_ctl", "start", "--pgdata", dataDirectory, "--wait", "--silent",
-                "--log", serverDirectory + "/log", "--options", options,
-            ]))
+                "\(bin)/postgres", "-D", dataDirectory, "-k", serverDirectory,
+                "-c", "listen_addresses=", "-c", "fsync=off",
+            ]), log: directory + "/postgres.log")
+        try waitUntilReady(server)
         try fill()
+    }
+
+    private func waitUntilReady(_ server: Process) throws {
+        for _ in 0..<300 where server.isRunning {
+            let answer = try query("SELECT 1", as: "postgres", in: "postgres")
+            if answer.status == 0 { return }
+            usleep(100_000)
+        }
+        let log = try String(contentsOfFile: directory + "/postgres.log", encoding: .utf8)
+        printError("demo: PostgreSQL does not start:\n\(log)")
+        throw ExitCode.failure
     }
 
     private func fill() throws {
         let user = DemoData.user
-        try query("CREATE ROLE \(user) LOGIN", as: "postgres", in: "postgres")
+        try change("CREATE ROLE \(user) LOGIN", as: "postgres", in: "postgres")
         for (number, shard) in DemoData.shards.enumerated() {
-            try query("CREATE DATABASE \(shard) OWNER \(user)", as: "postgres", in: "postgres")
-            try query(DemoData.tables(shard: number), as: user, in: shard)
+            try change("CREATE DATABASE \(shard) OWNER \(user)", as: "postgres", in: "postgres")
+            try change(DemoData.tables(shard: number), as: user, in: shard)
         }
     }
 
-    private func query(_ text: String, as user: String, in database: String) throws {
-        try check(
-            ["\(bin)/psql", "-qX", "-v", "ON_ERROR_STOP=1"]
-                + ["-h", serverDirectory, "-U", user, "-d", database, "-c", text])
+    private func change(_ text: String, as user: String, in database: String) throws {
+        let (status, output) = try query(text, as: user, in: database)
+        guard status != 0 else { return }
+        printError("demo: failed: \(text)\n\(output)")
+        throw ExitCode.failure
+    }
+
+    private func query(
+        _ text: String, as user: String, in database: String
+    ) throws -> (status: Int32, output: String) {
+        try psql(text, host: serverDirectory, port: 5432, user: user, database: database)
     }
 
     /// Whether a query of the demo's user is answered there.
     func answers(host: String, port: UInt16) -> Bool {
-        let command = [
-            "\(bin)/psql", "-qXAt", "-h", host, "-p", "\(port)", "-U", DemoData.user,
-            "-d", DemoData.shards[0], "-c", "SELECT 1",
-        ]
-        return (try? programs.run(command, in: directory))?.status == 0
+        let answer = try? psql(
+            "SELECT 1", host: host, port: port, user: DemoData.user, database: DemoData.shards[0])
+        return answer?.status == 0
+    }
+
+    private func psql(
+        _ text: String, host: String, port: UInt16, user: String, database: String
+    ) throws -> (status: Int32, output: String) {
+        try programs.run(
+            [
+                "\(bin)/psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", "\(port)",
+                "-U", user, "-d", database, "-c", text,
+            ], in: directory)
     }
 
     /// Stops the server and removes what was made.
     func remove() {
         do {
             if FileManager.default.fileExists(atPath: dataDirectory + "/postmaster.pid") {
-                let stop = ["\(bin)/pg_ctl", "stop", "--pgdata", dataDirectory, "--silent"]
-                _ = try DemoPrograms.finish(
-                    asServer(stop + ["--mode", "immediate"]), in: directory)
+                let stop = ["\(bin)/pg_ctl", "stop", "-D", dataDirectory, "-m", "immediate"]
+                _ = try DemoPrograms.finish(asServer(stop), in: directory)
             }
             try FileManager.default.removeItem(atPath: directory)
         } catch {
@@ -100,7 +125,8 @@ struct DemoCluster {
     }
 
     private func asServer(_ command: [String]) -> [String] {
-        isRoot ? ["runuser", "-u", "postgres", "--"] + command : command
+        let user = ["--reuid", "postgres", "--regid", "postgres", "--init-groups"]
+        return isRoot ? ["setpriv"] + user + command : command
     }
 
     /// Runs `command`; when it fails, prints what it said.

@@ -32,8 +32,22 @@ final class DemoPrograms: Sendable {
     /// Whether a signal has come.
     var isEnding: Bool { state.withLock { $0.isEnding } }
 
+    /// Starts a server, which is not ended by signals. Its output goes to the file `log`.
+    func start(_ command: [String], log: String) throws -> Process {
+        guard !isEnding else { throw ExitCode.failure }
+        try Data().write(to: URL(fileURLWithPath: log))
+        let process = DemoPrograms.process(command, in: "/")
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = file
+        process.standardError = file
+        try process.run()
+        try file.close()
+        return process
+    }
+
     /// Starts the pooler, which the next signal ends.
-    func start(_ command: [String]) throws -> Process {
+    func startPooler(_ command: [String]) throws -> Process {
         let process = DemoPrograms.process(command, in: "/")
         try process.run()
         let isEnding = state.withLock { state in
