@@ -1,0 +1,97 @@
+import Bytes
+import TestSupport
+import Testing
+
+@Suite struct RawSpanReadingTests {
+    private static let bytes: [UInt8] = [0x00, 0x12, 0xfe, 0xdc, 0xba, 0x98, 0x7f]
+
+    @Test func `integers are read most significant byte first, at any offset`() {
+        Self.bytes.withRawSpan { span in
+            for offset in 0..<7 { #expect(span.uint8(at: offset) == Self.bytes[offset]) }
+            #expect(span.uint16BigEndian(at: 0) == 0x0012)
+            #expect(span.uint16BigEndian(at: 1) == 0x12fe)
+            #expect(span.uint16BigEndian(at: 5) == 0x987f)
+            #expect(span.uint32BigEndian(at: 0) == 0x0012_fedc)
+            #expect(span.uint32BigEndian(at: 2) == 0xfedc_ba98)
+            #expect(span.uint32BigEndian(at: 3) == 0xdcba_987f)
+        }
+    }
+
+    @Test func `a byte is found where it stands first in the range`() {
+        [5, 0, 7, 0, 5].withRawSpan { span in
+            #expect(span.firstOffset(of: 0, in: 0..<5) == 1)
+            #expect(span.firstOffset(of: 0, in: 1..<5) == 1)
+            #expect(span.firstOffset(of: 0, in: 2..<5) == 3)
+            #expect(span.firstOffset(of: 0, in: 2..<3) == nil)
+            #expect(span.firstOffset(of: 5, in: 1..<4) == nil)
+            #expect(span.firstOffset(of: 5, in: 4..<5) == 4)
+            #expect(span.firstOffset(of: 5, in: 5..<5) == nil)
+            #expect(span.firstOffset(of: 9, in: 0..<5) == nil)
+        }
+        [].withRawSpan { #expect($0.firstOffset(of: 0, in: 0..<0) == nil) }
+        [0xff].withRawSpan { #expect($0.firstOffset(of: 0xff, in: 0..<1) == 0) }
+    }
+
+    @Test func `text and arrays are copies of the range`() {
+        let text = utf8("a\u{e9}b")
+        text.withRawSpan { span in
+            #expect(span.string(in: 0..<4) == "a\u{e9}b")
+            #expect(span.string(in: 1..<3) == "\u{e9}")
+            #expect(span.string(in: 0..<2) == "a\u{fffd}")
+            #expect(span.string(in: 2..<2) == "")
+            #expect(span.array() == text)
+        }
+        [].withRawSpan {
+            #expect($0.array() == [])
+            #expect($0.string(in: 0..<0) == "")
+        }
+    }
+
+    @Test func `spans are equal when their bytes are`() {
+        [1, 2, 3].withRawSpan { span in
+            let isEqual = [1, 2, 3].equals(span)
+            #expect(isEqual)
+            for other: [UInt8] in [[1, 2], [1, 2, 4], [1, 2, 3, 0], []] {
+                let isEqual = other.equals(span)
+                #expect(!isEqual, "\(other)")
+            }
+        }
+        [].withRawSpan { span in
+            let isEqual = [].equals(span)
+            #expect(isEqual)
+        }
+    }
+
+    @Test func `hashes follow from the bytes`() {
+        #expect([1, 2].hash64() == [1, 2].withRawSpan { $0.hash64() })
+        // FNV-1a of these is 0, which the final mix keeps.
+        #expect([0xd5, 0x6b, 0xb9, 0x53, 0x42, 0x87, 0x08, 0x36].hash64() == 0)
+        let texts = (0..<1000).map { Array("select \($0)".utf8).hash64() }
+        #expect(Set(texts).count == 1000)
+        #expect([].hash64() != [0].hash64())
+    }
+
+    @Test func `an error thrown inside keeps its type`() {
+        struct Stop: Error {}
+        let body: (borrowing RawSpan) throws(Stop) -> Void = { _ throws(Stop) in throw Stop() }
+        do throws(Stop) {
+            try [UInt8]().withRawSpan(body)
+            Issue.record("it did not throw")
+        } catch {}
+    }
+
+    @Test func `reading behind the end stops the process`() async {
+        await #expect(processExitsWith: .failure) {
+            let value = [1, 2, 3].withRawSpan { $0.uint32BigEndian(at: 0) }
+            print(value)
+        }
+        await #expect(processExitsWith: .failure) {
+            let value = [1, 2, 3].withRawSpan { $0.uint8(at: 3) }
+            print(value)
+        }
+        await #expect(processExitsWith: .failure) {
+            let value = [1, 2, 3].withRawSpan { $0.uint16BigEndian(at: -1) }
+            print(value)
+        }
+    }
+}

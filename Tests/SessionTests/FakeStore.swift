@@ -1,0 +1,70 @@
+import Bytes
+import Session
+import Synchronization
+
+/// The statements' texts and how often each is in use; notes what must not happen.
+final class FakeStore: StatementStore {
+    private struct Entry {
+        let definition: [UInt8]
+        var useCount: Int
+    }
+
+    private struct Table {
+        var entries: [UInt64: Entry] = [:]
+        var last: UInt64 = 0
+        var faults: [String] = []
+    }
+
+    private let table = Mutex(Table())
+
+    /// Statements that somebody still uses.
+    var count: Int { table.withLock { $0.entries.count } }
+    /// Uses of what nobody holds.
+    var faults: [String] { table.withLock { $0.faults } }
+
+    func useCount(of statement: UInt64) -> Int {
+        table.withLock { $0.entries[statement]?.useCount ?? 0 }
+    }
+
+    func intern(_ definition: borrowing RawSpan) -> UInt64 {
+        let bytes = definition.array()
+        return table.withLock { table in
+            if let known = table.entries.first(where: { $0.value.definition == bytes })?.key {
+                table.entries[known]?.useCount += 1
+                return known
+            }
+            table.last += 1
+            table.entries[table.last] = Entry(definition: bytes, useCount: 1)
+            return table.last
+        }
+    }
+
+    func retain(_ statement: UInt64) {
+        table.withLock { table in
+            if table.entries[statement] == nil { table.faults.append("retain of \(statement)") }
+            table.entries[statement]?.useCount += 1
+        }
+    }
+
+    func release(_ statement: UInt64) {
+        table.withLock { table in
+            guard let entry = table.entries[statement] else {
+                table.faults.append("release of \(statement)")
+                return
+            }
+            if entry.useCount == 1 {
+                table.entries[statement] = nil
+            } else {
+                table.entries[statement]?.useCount -= 1
+            }
+        }
+    }
+
+    func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer) {
+        let definition = table.withLock { table in
+            if table.entries[statement] == nil { table.faults.append("text of \(statement)") }
+            return table.entries[statement]?.definition
+        }
+        if let definition { buffer.append(definition) }
+    }
+}
