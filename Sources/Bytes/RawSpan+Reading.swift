@@ -71,12 +71,14 @@ extension RawSpan {
         }
     }
 
-    /// Whether the ASCII letters from `offset` on are `word`, which is lower case, in any case.
+    /// Whether `word`, which is in lower case, stands at `offset` in whatever case.
     public func hasWord(_ word: String, at offset: Int) -> Bool {
         guard offset + word.utf8.count <= byteCount else { return false }
         var place = offset
         for letter in word.utf8 {
-            guard uint8(at: place) | 0x20 == letter else { return false }
+            let byte = uint8(at: place)
+            let isSame = byte == letter || (letter &- 0x61 < 26 && byte | 0x20 == letter)
+            guard isSame else { return false }
             place += 1
         }
         return true

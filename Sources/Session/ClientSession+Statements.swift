@@ -1,4 +1,5 @@
 internal import Bytes
+internal import SQL
 internal import Wire
 
 // Prepared statements: the client's names stay with the client, the server gets ours.
@@ -17,24 +18,19 @@ extension ClientSession {
         let isUnnamed = !piece.body.isEmpty && bytes.uint8(at: piece.body.lowerBound) == 0
         if isUnnamed {
             guard length <= HeldMessage.unnamedParseByteCountMax else {
-                // Passed on without being remembered: usable while this server is kept.
-                forgetUnnamed(store)
-                server.setUnnamed(ServerSession.unnamedUnknown, store)
-                server.expect(Expectation(.parse))
-                return .pass
+                return parseLongUnnamed(piece, length, of: bytes, server: &server, store: store)
             }
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             let statement = store.intern(bytes.extracting(definition))
-            forgetUnnamed(store)
-            unnamed = statement
+            unnamed.change(to: statement, facts: facts(of: statement, definition, bytes, store))
             server.setUnnamed(statement, store)
-            server.expect(Expectation(.parse))
+            server.expect(Expectation(.parse, changesUnnamed: true))
             return .pass
         }
         try requireAtMost(HeldMessage.parseByteCountMax, ClientTag.parse, length)
         guard piece.closes else { return .incomplete }
-        guard let nameEnd = bytes.firstOffset(of: 0, in: piece.body) else {
+        guard replacesNames, let nameEnd = bytes.firstOffset(of: 0, in: piece.body) else {
             // The server knows best how to complain about it.
             server.expect(Expectation(.parse))
             return .pass
@@ -44,36 +40,96 @@ extension ClientSession {
             // Whether the name is free is not known until the server has answered.
             if known.isPending, server.ledger.hasSync { return .stalled }
             return parseAgain(
-                piece, server: &server, toServer: &toServer, bytes: bytes)
+                known.statement, nameEnd + 1..<piece.body.upperBound, server: &server,
+                toServer: &toServer, bytes: bytes, store: store)
         }
-        let definition = bytes.extracting(nameEnd + 1..<piece.body.upperBound)
-        let statement = store.intern(definition)
-        names.parsed(name, as: statement)
+        if names.isClosing(name), server.ledger.hasSync { return .stalled }
+        let definition = nameEnd + 1..<piece.body.upperBound
+        let statement = store.intern(bytes.extracting(definition))
+        let facts = facts(of: statement, definition, bytes, store)
+        names.parsed(name, as: statement, facts: facts)
         if server.statements.useIfThere(statement) {
-            server.expect(
-                Expectation(.parse, .synthesise, changesNames: true), of: &self,
-                toClient: &toClient, bytes: bytes, store: store)
-            return .replaced(passesRest: false)
+            if server.surelyParses(facts) {
+                server.expect(
+                    Expectation(.parse, .synthesise, changesNames: true), of: &self,
+                    toClient: &toClient, bytes: bytes, store: store)
+                return .replaced(passesRest: false)
+            }
+            server.dropStatement(statement, toServer: &toServer, bytes: bytes)
         }
         server.addStatement(statement, toServer: &toServer, bytes: bytes, store: store)
         server.expect(Expectation(.parse, changesNames: true, statement: statement))
         return .replaced(passesRest: false)
     }
 
+    /// A Parse without a name that is too long to be kept: passed on, and usable while this server
+    /// is kept.
+    private mutating func parseLongUnnamed(
+        _ piece: FramePiece, _ length: Int, of bytes: borrowing RawSpan,
+        server: inout ServerSession, store: any StatementStore
+    ) -> Handling {
+        guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
+        let text = piece.body.lowerBound + 1..<piece.body.upperBound
+        let end = bytes.firstOffset(of: 0, in: text) ?? text.upperBound
+        note(
+            StatementScanner.facts(
+                of: bytes, in: text.lowerBound..<end,
+                standardConformingStrings: hasConformingStrings))
+        if !piece.closes, followsState { traces.suspectAnyParameter() }
+        unnamed.change(to: 0)
+        server.setUnnamed(ServerSession.unnamedUnknown, store)
+        server.expect(Expectation(.parse, changesUnnamed: true))
+        return .pass
+    }
+
+    /// What the text of a definition says. Read anew where a backslash may mean something else.
+    private func facts(
+        of statement: UInt64, _ definition: Range<Int>, _ bytes: borrowing RawSpan,
+        _ store: any StatementStore
+    ) -> SharedFacts? {
+        if hasConformingStrings { return store.facts(of: statement) }
+        let end = bytes.firstOffset(of: 0, in: definition) ?? definition.upperBound
+        let facts = StatementScanner.facts(
+            of: bytes, in: definition.lowerBound..<end, standardConformingStrings: false)
+        return facts.isPlain ? nil : SharedFacts(facts)
+    }
+
     /// The client parses a name that it has in use: PostgreSQL answers 42P05. So that the answer
     /// comes from the server, in its turn and with its effect on the transaction, the server gets
-    /// the client's own name twice; it is not used for anybody else afterwards.
+    /// the name that it has for the client's; in the error, it becomes the client's again.
     private mutating func parseAgain(
-        _ piece: FramePiece, server: inout ServerSession, toServer: inout Outgoing,
-        bytes: borrowing RawSpan
+        _ statement: UInt64, _ definition: Range<Int>, server: inout ServerSession,
+        toServer: inout Outgoing, bytes: borrowing RawSpan, store: any StatementStore
     ) -> Handling {
-        toServer.pass(piece.start..<piece.body.upperBound, of: bytes)
+        server.provide(statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
-        toServer.buffer.append(bytes.extracting(piece.start..<piece.body.upperBound))
-        server.isTainted = true
-        server.expect(Expectation(.parse, .swallow))
+        toServer.buffer.appendMessage(ClientTag.parse) {
+            $0.append(cString: ServerStatements.name(of: statement))
+            $0.append(bytes.extracting(definition))
+        }
         server.expect(Expectation(.parse))
         return .replaced(passesRest: false)
+    }
+
+    /// What a Bind executes may leave something behind.
+    private mutating func noteBind(
+        _ shared: SharedFacts?, _ piece: FramePiece, afterNames offset: Int,
+        _ bytes: borrowing RawSpan
+    ) {
+        guard let facts = shared?.facts else { return }
+        note(facts)
+        bindsReset = replacesNames && facts.takesStatementsAway
+        guard followsState, !facts.boundNames.isEmpty else { return }
+        guard piece.closes,
+            let values = BoundValues(bytes, in: offset..<piece.body.upperBound)
+        else { return traces.suspectAnyParameter() }
+        for number in facts.boundNames {
+            guard let name = values.text(number, of: bytes) else {
+                traces.suspectAnyParameter()
+                continue
+            }
+            traces.touch(name.lowercased())
+        }
     }
 
     mutating func handleBind(
@@ -94,16 +150,26 @@ extension ClientSession {
         }
         let nameRange = portalEnd + 1..<nameEnd
         if nameRange.isEmpty {
-            provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
-            server.expect(Expectation(.bind))
-            return .pass
+            guard let facts = unnamedFacts(store).map({ $0 }) else {
+                return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
+            }
+            guard !isHeldForValues(facts, piece) else { return .incomplete }
+            noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
+            return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
         }
-        guard let known = names.find(bytes.extracting(nameRange)) else {
+        guard let known = names.entry(bytes.extracting(nameRange)) else {
+            if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
+                return .stalled
+            }
             // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
             server.expect(Expectation(.bind))
             return .pass
         }
-        if known.isPending, server.ledger.hasSync { return .stalled }
+        if known.serial != 0, server.ledger.hasSync { return .stalled }
+        if let facts = known.facts {
+            guard !isHeldForValues(facts, piece) else { return .incomplete }
+            noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
+        }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         let length = piece.body.count + scanner.bodyByteCountLeft + 4
         let name = ServerStatements.name(of: known.statement)
@@ -115,6 +181,25 @@ extension ClientSession {
         toServer.buffer.append(bytes.extracting(nameRange.upperBound..<piece.body.upperBound))
         server.expect(Expectation(.bind))
         return .replaced(passesRest: true)
+    }
+
+    private mutating func bindUnnamed(
+        server: inout ServerSession, toServer: inout Outgoing, _ bytes: borrowing RawSpan,
+        _ store: any StatementStore
+    ) -> Handling {
+        provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
+        server.expect(Expectation(.bind))
+        return .pass
+    }
+
+    private func unnamedFacts(_ store: any StatementStore) -> SharedFacts? {
+        unnamed.isFactsKnown ? unnamed.facts : store.facts(of: unnamed.current)
+    }
+
+    /// The values of a Bind name a parameter: it is looked at whole, if it is not too long.
+    private func isHeldForValues(_ shared: SharedFacts, _ piece: FramePiece) -> Bool {
+        followsState && !piece.closes && !shared.facts.boundNames.isEmpty
+            && piece.body.count + scanner.bodyByteCountLeft <= HeldMessage.queryByteCountMax
     }
 
     mutating func handleDescribe(
@@ -136,6 +221,9 @@ extension ClientSession {
             return .pass
         }
         guard let known = names.find(bytes.extracting(nameRange)) else {
+            if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
+                return .stalled
+            }
             server.expect(Expectation(.describe))
             return .pass
         }
@@ -164,10 +252,15 @@ extension ClientSession {
             return .pass
         }
         if nameRange.isEmpty {
-            forgetUnnamed(store)
+            unnamed.change(to: 0)
             server.setUnnamed(0, store)
-            server.expect(Expectation(.close))
+            server.expect(Expectation(.close, changesUnnamed: true))
             return .pass
+        }
+        if let known = names.find(bytes.extracting(nameRange)) {
+            if known.isPending, server.ledger.hasSync { return .stalled }
+        } else if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
+            return .stalled
         }
         // The server keeps the statement for others; only the client's name goes.
         names.closed(bytes.extracting(nameRange))
@@ -182,14 +275,15 @@ extension ClientSession {
         server: inout ServerSession, toServer: inout Outgoing, bytes: borrowing RawSpan,
         store: any StatementStore
     ) {
-        if server.unnamed == unnamed { return }
-        if unnamed == 0, server.unnamed == ServerSession.unnamedUnknown,
+        let wanted = unnamed.current
+        if server.unnamed == wanted { return }
+        if wanted == 0, server.unnamed == ServerSession.unnamedUnknown,
             server.isUnnamedOfThisLink
         {
             return
         }
         toServer.spill(bytes)
-        if unnamed == 0 {
+        if wanted == 0 {
             // The client has none, so it must not meet what another one left behind.
             toServer.buffer.appendMessage(ClientTag.close) {
                 $0.append(UInt8(ascii: "S"))
@@ -199,11 +293,11 @@ extension ClientSession {
         } else {
             toServer.buffer.appendMessage(ClientTag.parse) {
                 $0.append(UInt8(0))
-                store.appendDefinition(of: unnamed, to: &$0)
+                store.appendDefinition(of: wanted, to: &$0)
             }
             server.expect(Expectation(.parse, .swallow))
         }
-        server.setUnnamed(unnamed, store)
+        server.setUnnamed(wanted, store)
     }
 
     /// Where the name stands if the message is about a statement; nil if about a portal, or

@@ -1,4 +1,5 @@
 public import Bytes
+internal import SQL
 public import Wire
 
 /// One logged-in client's side of the protocol: what its messages need, what names it gave.
@@ -10,23 +11,33 @@ public struct ClientSession: ~Copyable {
     public var scanner: FrameScanner
     /// Names of prepared statements.
     public var names = StatementNames()
-    /// The statement that the client parsed without a name; 0 = none.
-    public var unnamed: UInt64 = 0
+    /// The statement that the client parsed without a name.
+    var unnamed = UnnamedStatement()
     /// What the client's session parameters are to be.
     public var parameters: ParameterState
+    /// What they were when it had logged in: where RESET goes.
+    public var startup: ParameterState
+    /// What it may have left in its server's session.
+    public internal(set) var traces = SessionTraces()
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
     /// Whether names of prepared statements are replaced by ours (not in session mode).
     public var replacesNames: Bool
+    /// Whether what the client leaves in a session is followed (not in session mode).
+    public var followsState: Bool
     /// A DEALLOCATE or DISCARD is under way; messages behind it wait for its answer.
     var waitsForReset = false
+    /// The portal that was bound last holds one; it is under way once executed.
+    var bindsReset = false
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
 
     public init(lengthMax: UInt32, parameters: ParameterState, replacesNames: Bool) {
         scanner = FrameScanner(lengthMax: lengthMax)
         self.parameters = parameters
+        startup = parameters
         self.replacesNames = replacesNames
+        followsState = replacesNames
     }
 
     /// Whether the server has a message of this client only in part, so that it cannot be let go.
@@ -35,8 +46,7 @@ public struct ClientSession: ~Copyable {
     /// Ends the uses of all statements. To be called when the client is gone.
     public mutating func releaseStatements(_ store: any StatementStore) {
         for statement in names.removeAll() { store.release(statement) }
-        if unnamed != 0 { store.release(unnamed) }
-        unnamed = 0
+        for statement in unnamed.removeAll() where statement != 0 { store.release(statement) }
     }
 }
 
@@ -60,6 +70,8 @@ enum HeldMessage {
     static let unnamedParseByteCountMax = 16 << 10
     /// Describe, Close, and the two names of a Bind.
     static let namesByteCountMax = 16 << 10
+    /// Query, which is read before it is sent; of longer ones, the start is.
+    static let queryByteCountMax = 1 << 20
     /// Most replies that one server may owe before the client is not read any further.
     static let expectationsMax = 65_536
 }
@@ -93,9 +105,14 @@ extension ClientSession {
                 break
             case ClientTag.query, ClientTag.parse, ClientTag.bind, ClientTag.describe,
                 ClientTag.execute, ClientTag.close, ClientTag.functionCall:
+                // Whoever sends slowly holds no server meanwhile.
+                let isHeld =
+                    tag == ClientTag.query && !piece.closes
+                    && piece.body.count + scanner.bodyByteCountLeft
+                        <= HeldMessage.queryByteCountMax
                 scanner = before
                 offset = piece.start
-                return .needsServer
+                return isHeld ? .consumed : .needsServer
             default:
                 throw .clientUnexpected(tag: tag)
             }
@@ -123,10 +140,14 @@ extension ClientSession {
                 offset = piece.start
                 return .stalled
             }
-            if waitsForReset {
+            if waitsForReset, tag != ClientTag.sync, tag != ClientTag.flush {
                 guard server.ledger.isEmpty else {
                     scanner = before
                     offset = piece.start
+                    if !server.ledger.hasEnd {
+                        toServer.spill(bytes)
+                        ClientMessages.flush(to: &toServer.buffer)
+                    }
                     return .stalled
                 }
                 waitsForReset = false
@@ -180,18 +201,20 @@ extension ClientSession {
         }
         switch tag {
         case ClientTag.query:
-            waitsForReset = replacesNames && isReset(bytes, piece.body)
-            forgetUnnamed(store)
-            server.setUnnamed(0, store)
-            server.expect(Expectation(.query))
-            return .pass
+            return handleQuery(
+                piece, of: bytes, server: &server, toServer: &toServer, store: store)
         case ClientTag.execute:
+            if bindsReset { waitsForReset = true }
+            bindsReset = false
             server.expect(Expectation(.execute))
             return .pass
         case ClientTag.sync:
             server.expectSync()
             return .pass
-        case ClientTag.flush, ClientTag.copyData, ClientTag.copyDone, ClientTag.copyFail:
+        case ClientTag.flush, ClientTag.copyData:
+            return .pass
+        case ClientTag.copyDone, ClientTag.copyFail:
+            server.noteCopyEnd()
             return .pass
         case ClientTag.functionCall:
             server.expect(Expectation(.functionCall))
@@ -234,23 +257,6 @@ extension ClientSession {
         default:
             throw .clientUnexpected(tag: tag)
         }
-    }
-
-    /// Whether a query takes prepared statements away, so that what follows depends on its success.
-    private func isReset(_ bytes: borrowing RawSpan, _ body: Range<Int>) -> Bool {
-        guard body.count <= 128 else { return false }
-        for start in body where bytes.uint8(at: start) | 0x20 == UInt8(ascii: "d") {
-            if bytes.hasWord("deallocate", at: start) || bytes.hasWord("discard", at: start) {
-                return true
-            }
-        }
-        return false
-    }
-
-    mutating func forgetUnnamed(_ store: any StatementStore) {
-        guard unnamed != 0 else { return }
-        store.release(unnamed)
-        unnamed = 0
     }
 }
 

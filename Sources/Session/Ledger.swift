@@ -20,6 +20,8 @@ public struct Expectation: Equatable, Sendable {
         case query
         /// FunctionCall: `V`, then `Z`.
         case functionCall
+        /// CopyDone or CopyFail: no reply. Stands for the place where a copy has ended.
+        case copyEnd
     }
 
     public enum Disposition: UInt8, Sendable {
@@ -35,16 +37,19 @@ public struct Expectation: Equatable, Sendable {
     public let disposition: Disposition
     /// Whether the client's table of names has a change that waits for this reply.
     public let changesNames: Bool
+    /// Whether the client's unnamed statement has a change that waits for this reply.
+    public let changesUnnamed: Bool
     /// The statement that a Parse creates or a Close removes on the server; 0 = none.
     public let statement: UInt64
 
     public init(
         _ kind: Kind, _ disposition: Disposition = .forward,
-        changesNames: Bool = false, statement: UInt64 = 0
+        changesNames: Bool = false, changesUnnamed: Bool = false, statement: UInt64 = 0
     ) {
         self.kind = kind
         self.disposition = disposition
         self.changesNames = changesNames
+        self.changesUnnamed = changesUnnamed
         self.statement = statement
     }
 }
@@ -63,12 +68,25 @@ public struct Ledger: Sendable {
     public var head: Expectation? { entries.first }
     public var last: Expectation? { entries.last }
 
-    public mutating func append(_ entry: Expectation) { entries.append(entry) }
+    public mutating func append(_ entry: Expectation) {
+        // A copy that nobody can have begun has no end.
+        if entry.kind == .copyEnd, entries.isEmpty { return }
+        entries.append(entry)
+    }
 
-    public mutating func removeHead() -> Expectation? { entries.popFirst() }
+    public mutating func removeHead() -> Expectation? {
+        let head = entries.popFirst()
+        while entries.first?.kind == .copyEnd { entries.removeFirst() }
+        return head
+    }
 
-    /// Whether an entry behind the head is a Sync, so that an error ends there.
+    /// Whether a Sync is owed, so that an error ends there.
     public var hasSync: Bool { entries.contains { $0.kind == .sync } }
+
+    /// Whether a ReadyForQuery is owed.
+    public var hasEnd: Bool {
+        entries.contains { $0.kind == .sync || $0.kind == .query || $0.kind == .functionCall }
+    }
 
     /// After an error in the extended protocol the server skips everything up to the next Sync.
     /// Takes those entries out, calls `dropped` for each, oldest first, and says whether a Sync
@@ -77,14 +95,37 @@ public struct Ledger: Sendable {
         while let head = entries.first {
             if head.kind == .sync { return true }
             entries.removeFirst()
-            dropped(head)
+            if head.kind != .copyEnd { dropped(head) }
         }
         return false
     }
 
-    /// A COPY FROM STDIN begins: the server ignores the Syncs that it reads before the copy's end,
-    /// so those that directly follow the head will not be answered.
-    public mutating func dropSyncsIgnoredByCopy() {
-        while entries.count > 1, entries[1].kind == .sync { entries.remove(at: 1) }
+    /// What is already on its way to a server that begins to read a COPY FROM STDIN.
+    public enum CopyAhead: Equatable, Sendable {
+        /// The copy's data are still to be sent.
+        case open
+        /// CopyDone or CopyFail was sent.
+        case ended
+        /// A message that is no part of a copy breaks it off. The server does not answer it.
+        case brokenOff(by: Expectation?)
+    }
+
+    /// A COPY FROM STDIN begins, asked for by the head. The server ignores the Syncs that it reads
+    /// before the copy's end, and does not answer the message that breaks it off.
+    public mutating func beginCopy() -> CopyAhead {
+        while entries.count > 1 {
+            switch entries[1].kind {
+            case .sync:
+                entries.remove(at: 1)
+            case .copyEnd:
+                entries.remove(at: 1)
+                return .ended
+            case .parse, .bind, .describe, .execute, .close, .query, .functionCall:
+                // Behind an Execute the error takes it out, with all up to the next Sync.
+                guard entries[0].kind == .query else { return .brokenOff(by: nil) }
+                return .brokenOff(by: entries.remove(at: 1))
+            }
+        }
+        return .open
     }
 }

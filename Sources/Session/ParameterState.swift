@@ -17,7 +17,7 @@ public final class ParameterState: Sendable {
 
     public static let empty = ParameterState(reported: [:], extra: [:], isProven: true)
 
-    /// Parameters that a server reports and a session cannot set.
+    /// Parameters that a server reports and that are not set as the others are.
     public static let fixed: Set<String> = [
         "in_hot_standby", "integer_datetimes", "is_superuser", "server_encoding",
         "server_version", "session_authorization",
@@ -44,29 +44,57 @@ public final class ParameterState: Sendable {
     /// it fits already. Values go through set_config, which reads them as a startup packet does.
     public func change(to wanted: ParameterState) -> String? {
         if self === wanted { return nil }
-        var resets: [String] = []
-        var sets: [(String, String)] = []
-        for name in extra.keys.sorted() where wanted.extra[name] == nil {
-            resets.append("RESET \(Self.quoted(identifier: name));")
+        var statements: [String] = []
+        for name in extra.keys.sorted() where name != "role" && wanted.extra[name] == nil {
+            statements.append("RESET \(Self.quoted(identifier: name))")
         }
-        for (name, value) in wanted.extra.sorted(by: { $0.key < $1.key })
-        where extra[name] != value {
-            sets.append((name, value))
+        var sets = Self.difference(from: extra, to: wanted.extra).filter { $0.0 != "role" }
+        sets += Self.difference(from: reported, to: wanted.reported).filter {
+            !Self.fixed.contains($0.0)
         }
-        for (name, value) in wanted.reported.sorted(by: { $0.key < $1.key })
-        where !Self.fixed.contains(name) && reported[name] != value {
-            sets.append((name, value))
+        if !sets.isEmpty { statements.append(Self.setting(sets)) }
+        let identity = (own: Identity(self), wanted: Identity(wanted))
+        guard !statements.isEmpty || identity.own != identity.wanted else { return nil }
+        // Who may set what depends on the role: the user who logged in sets everything.
+        statements.insert(contentsOf: identity.own.leaving(for: identity.wanted), at: 0)
+        if let role = identity.wanted.role { statements.append(Self.setting([("role", role)])) }
+        return statements.joined(separator: "; ")
+    }
+
+    /// Who a session acts as.
+    private struct Identity: Equatable {
+        let user: String?
+        let role: String?
+
+        init(_ state: ParameterState) {
+            user = state.reported["session_authorization"]
+            role = state.extra["role"]
         }
-        guard !resets.isEmpty || !sets.isEmpty else { return nil }
-        var text = resets.joined()
-        if !sets.isEmpty {
-            let calls = sets.map { name, value in
-                "pg_catalog.set_config(\(Self.quoted(literal: name)), "
-                    + "\(Self.quoted(literal: value)), false)"
+
+        func leaving(for wanted: Identity) -> [String] {
+            var statements: [String] = []
+            if role != nil { statements.append("RESET ROLE") }
+            if let name = wanted.user, name != user {
+                statements.append(
+                    "SET SESSION AUTHORIZATION \(ParameterState.quoted(literal: name))")
             }
-            text += "SELECT " + calls.joined(separator: ", ")
+            return statements
         }
-        return text
+    }
+
+    /// Names and values of `wanted` that are missing or different in `own`, by name.
+    private static func difference(
+        from own: [String: String], to wanted: [String: String]
+    ) -> [(String, String)] {
+        wanted.filter { own[$0.key] != $0.value }.sorted { $0.key < $1.key }
+            .map { ($0.key, $0.value) }
+    }
+
+    private static func setting(_ sets: [(String, String)]) -> String {
+        let calls = sets.map { name, value in
+            "pg_catalog.set_config(\(quoted(literal: name)), \(quoted(literal: value)), false)"
+        }
+        return "SELECT " + calls.joined(separator: ", ")
     }
 
     /// `text` as a string literal that means the same whatever standard_conforming_strings is.

@@ -20,6 +20,7 @@ extension ServerSession {
             guard let piece else { return }
             guard let tag = piece.opens else {
                 if passesRest { toClient.pass(piece.start..<piece.body.upperBound, of: bytes) }
+                settleBehind(piece, bytes, client: &client, toClient: &toClient, store: store)
                 continue
             }
             if !piece.closes, mustBeWhole(tag, length: piece.body.count + scanner.bodyByteCountLeft)
@@ -32,12 +33,35 @@ extension ServerSession {
                 return
             }
             passesRest = try isForwarded(tag, piece, bytes, client: &client, store: store)
-            if passesRest { toClient.pass(piece.start..<piece.body.upperBound, of: bytes) }
-            if let head = ledger.head, head.disposition == .synthesise {
-                toClient.spill(bytes)
-                settleSynthesised(client: &client, toClient: &toClient, store: store)
-            }
+            if passesRest { pass(tag, piece, bytes, client: client, toClient: &toClient) }
+            settleBehind(piece, bytes, client: &client, toClient: &toClient, store: store)
         }
+    }
+
+    /// Our own answers whose turn it is now follow, if the server's message is whole.
+    private mutating func settleBehind(
+        _ piece: FramePiece, _ bytes: borrowing RawSpan, client: inout ClientSession,
+        toClient: inout Outgoing, store: any StatementStore
+    ) {
+        guard piece.closes, let head = ledger.head, head.disposition == .synthesise else { return }
+        toClient.spill(bytes)
+        settleSynthesised(client: &client, toClient: &toClient, store: store)
+    }
+
+    /// Hands a message on; in an error, our name of a statement becomes the client's.
+    private func pass(
+        _ tag: UInt8, _ piece: FramePiece, _ bytes: borrowing RawSpan,
+        client: borrowing ClientSession, toClient: inout Outgoing
+    ) {
+        if tag == ServerTag.errorResponse, piece.closes, client.replacesNames,
+            let body = ServerStatements.withClientNames(
+                bytes.extracting(piece.body), client.names)
+        {
+            toClient.spill(bytes)
+            toClient.buffer.appendMessage(ServerTag.errorResponse) { $0.append(body) }
+            return
+        }
+        toClient.pass(piece.start..<piece.body.upperBound, of: bytes)
     }
 
     /// Messages that change what we know are looked at whole; all others stream through.
@@ -45,7 +69,8 @@ extension ServerSession {
         switch tag {
         case ServerTag.parameterStatus, ServerTag.readyForQuery: true
         case ServerTag.commandComplete: length <= 64
-        case ServerTag.errorResponse: ledger.head?.disposition == .swallow
+        case ServerTag.errorResponse: length <= 8192 || ledger.head?.disposition == .swallow
+        case ServerTag.dataRow: question != nil && ledger.head?.disposition == .swallow
         default: false
         }
     }
@@ -57,13 +82,16 @@ extension ServerSession {
     ) throws(SessionError) -> Bool {
         switch tag {
         case ServerTag.dataRow, ServerTag.copyData, ServerTag.copyDone:
+            if tag == ServerTag.dataRow, ledger.head?.disposition == .swallow {
+                question?.read(bytes.extracting(piece.body))
+            }
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.noticeResponse, ServerTag.notificationResponse:
             return ledger.head?.disposition != .swallow
         case ServerTag.parameterStatus:
             return reportParameter(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.readyForQuery:
-            return try ready(piece, bytes)
+            return try ready(piece, bytes, &client, store)
         case ServerTag.errorResponse:
             return failed(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.commandComplete:
@@ -89,8 +117,7 @@ extension ServerSession {
             if ledger.head?.kind == .query { return try headIsForwarded(tag) { $0 == .query } }
             return try pop(.describe, tag, client: &client, store: store)
         case ServerTag.copyInResponse:
-            copy = .fromClient
-            if ledger.head?.kind == .execute { ledger.dropSyncsIgnoredByCopy() }
+            beginCopy(&client, store)
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.copyOutResponse, ServerTag.copyBothResponse:
             copy = .toClient
@@ -117,7 +144,7 @@ extension ServerSession {
         guard let head = ledger.head, head.kind == kind else { throw .serverUnexpected(tag: tag) }
         _ = ledger.removeHead()
         if kind == .close, head.statement != 0 { store.release(head.statement) }
-        if head.changesNames, let freed = client.names.acknowledge() { store.release(freed) }
+        acknowledge(head, &client, store)
         return head.disposition == .forward
     }
 
@@ -133,7 +160,8 @@ extension ServerSession {
     }
 
     private mutating func ready(
-        _ piece: FramePiece, _ bytes: borrowing RawSpan
+        _ piece: FramePiece, _ bytes: borrowing RawSpan, _ client: inout ClientSession,
+        _ store: any StatementStore
     ) throws(SessionError) -> Bool {
         guard piece.body.count == 1,
             let status = TransactionStatus(rawValue: bytes.uint8(at: piece.body.lowerBound)),
@@ -141,11 +169,15 @@ extension ServerSession {
             head.kind == .sync || head.kind == .query || head.kind == .functionCall
         else { throw .serverUnexpected(tag: ServerTag.readyForQuery) }
         _ = ledger.removeHead()
+        acknowledge(head, &client, store)
         self.status = status
         copy = .none
         isReady = ledger.isEmpty && !skipsUntilSync
+        if ledger.isEmpty { deallocations.removeAll() }
         if status == .idle { tally.transactionCount += 1 }
-        if head.disposition == .swallow, ownQuery == .running { ownQuery = .succeeded }
+        if head.kind == .query, head.disposition == .swallow {
+            if case .failed = ownQuery {} else { ownQuery = .succeeded }
+        }
         return head.disposition == .forward
     }
 
@@ -156,29 +188,71 @@ extension ServerSession {
         guard let head = ledger.head else { return true }
         switch head.kind {
         case .query, .functionCall, .sync:
-            if head.disposition == .swallow, ownQuery == .running {
+            if head.kind == .query, head.disposition == .swallow {
                 ownQuery = .failed(ErrorFields(body: body))
             }
             return head.disposition == .forward
         case .parse, .bind, .describe, .execute, .close:
-            var nameChangeCount = 0
-            var undone: [Expectation] = []
-            let hasSync = ledger.dropThroughError { entry in
-                if entry.changesNames { nameChangeCount += 1 }
-                if entry.statement != 0 { undone.append(entry) }
+            return skipThroughError(head, &client, store)
+        case .copyEnd:
+            return true
+        }
+    }
+
+    /// The message at the head failed: the server skips those behind it up to the next Sync, and
+    /// what they would have changed stays as it was.
+    private mutating func skipThroughError(
+        _ head: Expectation, _ client: inout ClientSession, _ store: any StatementStore
+    ) -> Bool {
+        var nameChangeCount = 0
+        var unnamedChangeCount = 0
+        var undone: [Expectation] = []
+        let hasSync = ledger.dropThroughError { entry in
+            if entry.changesNames { nameChangeCount += 1 }
+            if entry.changesUnnamed { unnamedChangeCount += 1 }
+            if entry.statement != 0 { undone.append(entry) }
+        }
+        for entry in undone {
+            if entry.kind == .parse, statements.remove(entry.statement) {
+                store.release(entry.statement)
+            } else if entry.kind == .close {
+                statements.use(entry.statement)
             }
-            for entry in undone {
-                if entry.kind == .parse, statements.remove(entry.statement) {
-                    store.release(entry.statement)
-                } else if entry.kind == .close {
-                    statements.use(entry.statement)
+        }
+        for freed in client.names.undo(nameChangeCount) { store.release(freed) }
+        // A Parse without a name takes the old statement away before it looks at the new one.
+        let tookUnnamed = head.kind == .parse && head.changesUnnamed
+        for freed in client.unnamed.undo(unnamedChangeCount, failed: tookUnnamed)
+        where freed != 0 {
+            store.release(freed)
+        }
+        setUnnamed(Self.unnamedUnknown, store)
+        isUnnamedOfThisLink = false
+        skipsUntilSync = !hasSync
+        return ledger.head?.disposition != .swallow
+    }
+
+    /// CopyInResponse: what is on its way already is part of the copy, or breaks it off.
+    private mutating func beginCopy(_ client: inout ClientSession, _ store: any StatementStore) {
+        switch ledger.beginCopy() {
+        case .open:
+            copy = .fromClient
+        case .ended:
+            copy = .ended
+        case .brokenOff(let entry):
+            copy = .ended
+            guard let entry else { return }
+            if entry.changesNames {
+                for freed in client.names.undo(1) { store.release(freed) }
+            }
+            if entry.changesUnnamed {
+                for freed in client.unnamed.undo(1, failed: false) where freed != 0 {
+                    store.release(freed)
                 }
             }
-            for freed in client.names.undo(nameChangeCount) { store.release(freed) }
-            setUnnamed(Self.unnamedUnknown, store)
-            isUnnamedOfThisLink = false
-            skipsUntilSync = !hasSync
-            return true
+            if entry.kind == .parse, statements.remove(entry.statement) {
+                store.release(entry.statement)
+            }
         }
     }
 
@@ -197,19 +271,33 @@ extension ServerSession {
         return true
     }
 
-    /// DISCARD ALL and DEALLOCATE ALL take the prepared statements away: the server's are gone,
-    /// and those of the client who asked.
+    /// DISCARD ALL and DEALLOCATE take prepared statements away: the server's are gone, and those
+    /// of the client who asked. After DISCARD ALL of ours, the parameters are as at login.
     private mutating func noteReset(
         _ body: borrowing RawSpan, _ client: inout ClientSession, _ store: any StatementStore
     ) {
-        guard body.byteCount == 12 || body.byteCount == 15 else { return }
+        guard body.byteCount == 11 || body.byteCount == 12 || body.byteCount == 15 else { return }
         let tag = body.string(in: 0..<body.byteCount - 1)
+        let isClients = ledger.head?.disposition == .forward
+        if tag == "DEALLOCATE" { return noteDeallocation(&client, store) }
         guard tag == "DISCARD ALL" || tag == "DEALLOCATE ALL" else { return }
         for statement in statements.removeAll() { store.release(statement) }
         setUnnamed(0, store)
-        if ledger.head?.disposition == .forward {
+        if isClients {
             for statement in client.names.removeAcknowledged() { store.release(statement) }
-            client.forgetUnnamed(store)
+        } else if tag == "DISCARD ALL" {
+            parameters = store.canonical(
+                ParameterState(reported: parameters.reported, extra: [:], isProven: true))
         }
+    }
+
+    private mutating func noteDeallocation(
+        _ client: inout ClientSession, _ store: any StatementStore
+    ) {
+        guard ledger.head?.disposition == .forward, !deallocations.isEmpty,
+            let statement = client.names.remove(deallocations.removeFirst())
+        else { return }
+        store.release(statement)
+        if statements.remove(statement) { store.release(statement) }
     }
 }

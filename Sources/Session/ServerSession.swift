@@ -1,4 +1,5 @@
 internal import Bytes
+internal import SQL
 public import Wire
 
 /// One logged-in server's side of the protocol: whose reply each message is, and what state the
@@ -12,6 +13,8 @@ public struct ServerSession: ~Copyable {
     public internal(set) var isReady = true
     /// What the server's parameters are.
     public var parameters: ParameterState
+    /// What they were when it had logged in: where RESET goes.
+    public var base = ParameterState.empty
     /// Prepared statements under our names.
     public internal(set) var statements = ServerStatements()
     /// Most of them. `max_prepared_statements`.
@@ -26,6 +29,10 @@ public struct ServerSession: ~Copyable {
     public var isTainted = false
     /// What became of the query that we sent ourselves, until the worker has looked.
     public var ownQuery = OwnQuery.none
+    /// What it was asked before its release, and what it said.
+    var question: StateQuestion?
+    /// Names of the client's that a Query under way deallocates, in the order of its text.
+    var deallocations: [[UInt8]] = []
     /// Counters since the worker last took them.
     public var tally = Tally()
     var passesRest = false
@@ -75,14 +82,37 @@ public struct ServerSession: ~Copyable {
     }
 
     /// A query of ours goes first; its replies reach nobody.
-    public mutating func expectOwnQuery() {
+    public mutating func expectOwnQuery(_ store: any StatementStore) {
         ownQuery = .running
+        // Any Query takes the unnamed statement away.
+        setUnnamed(0, store)
         expect(Expectation(.query, .swallow))
     }
 
-    /// A Sync of ours, for a client that has left in the middle of a batch.
-    public mutating func expectOwnSync() {
-        expectSync()
+    /// A Sync of ours, behind what we have sent ahead of a client's message.
+    mutating func expectOwnSync() {
+        statements.endBatch()
+        expect(Expectation(.sync, .swallow))
+    }
+
+    /// CopyDone or CopyFail of a copy that has not begun as far as we know.
+    mutating func noteCopyEnd() { ledger.append(Expectation(.copyEnd)) }
+
+    /// Whether a Parse of a text that the server has parsed before will succeed, for all we know:
+    /// in a failed transaction only what ends it would.
+    func surelyParses(_ facts: SharedFacts?) -> Bool {
+        if let block = facts?.facts.block, block == .ends { return true }
+        return status != .failed && !ledger.hasEnd
+    }
+
+    /// Has the server forget `statement`, so that it can be parsed again.
+    mutating func dropStatement(
+        _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan
+    ) {
+        guard statements.remove(statement) else { return }
+        toServer.spill(bytes)
+        ClientMessages.closeStatement(ServerStatements.name(of: statement), to: &toServer.buffer)
+        expect(Expectation(.close, .swallow, statement: statement))
     }
 
     /// The link to a client ended; its unnamed statement may stay for the next one to replace.
@@ -102,7 +132,7 @@ public struct ServerSession: ~Copyable {
         bytes: borrowing RawSpan, store: any StatementStore
     ) {
         expect(expectation)
-        if ledger.count == 1 {
+        if ledger.count == 1, scanner.isBetweenFrames {
             toClient.spill(bytes)
             settleSynthesised(client: &client, toClient: &toClient, store: store)
         }
@@ -168,7 +198,18 @@ public struct ServerSession: ~Copyable {
             let tag =
                 head.kind == .parse ? ServerTag.parseComplete : ServerTag.closeComplete
             toClient.buffer.appendMessage(tag)
-            if head.changesNames, let freed = client.names.acknowledge() { store.release(freed) }
+            acknowledge(head, &client, store)
+        }
+    }
+
+    /// The message has had its effect on what the client calls its statements.
+    func acknowledge(
+        _ entry: Expectation, _ client: inout ClientSession, _ store: any StatementStore
+    ) {
+        if entry.changesNames, let freed = client.names.acknowledge() { store.release(freed) }
+        if entry.changesUnnamed {
+            let freed = client.unnamed.acknowledge()
+            if freed != 0 { store.release(freed) }
         }
     }
 }
@@ -190,7 +231,7 @@ extension ServerSession {
         guard let last = ledger.last else { return skipsUntilSync || !isReady }
         switch last.kind {
         case .parse, .bind, .describe, .execute, .close: return true
-        case .sync, .query, .functionCall: return false
+        case .sync, .query, .functionCall, .copyEnd: return false
         }
     }
 }

@@ -1,4 +1,11 @@
 public import Bytes
+public import SQL
+
+/// The facts of one statement's text, which is not plain.
+public final class SharedFacts: Sendable {
+    public let facts: StatementFacts
+    public init(_ facts: StatementFacts) { self.facts = facts }
+}
 
 /// The texts of prepared statements, one copy for the whole process, counted by who uses them.
 ///
@@ -13,11 +20,14 @@ public protocol StatementStore: AnyObject, Sendable {
     func release(_ statement: UInt64)
     /// Appends the definition to `buffer`. The caller holds a use.
     func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer)
+    /// What its text says, as read with standard_conforming_strings on; nil = nothing to follow.
+    func facts(of statement: UInt64) -> SharedFacts?
     /// The one object that stands for all states equal to `state`.
     func canonical(_ state: ParameterState) -> ParameterState
 }
 
 extension StatementStore {
+    public func facts(of statement: UInt64) -> SharedFacts? { nil }
     public func canonical(_ state: ParameterState) -> ParameterState { state }
 }
 
@@ -71,124 +81,38 @@ public struct ServerStatements: Sendable {
 
     /// The private name of `statement` on every server.
     public static func name(of statement: UInt64) -> String {
-        "pgweir_" + String(statement, radix: 36)
-    }
-}
-
-/// One client's names for its prepared statements.
-public struct StatementNames: Sendable {
-    struct Entry: Sendable {
-        let name: [UInt8]
-        let statement: UInt64
-        /// The server has not acknowledged it yet.
-        var isPending: Bool
+        prefix + String(statement, radix: 36)
     }
 
-    /// By hash of the name; names whose hash is taken stand in `collided`.
-    private var byHash: [UInt64: Entry] = [:]
-    private var collided: [Entry] = []
-    private var changes: [Change] = []
+    private static let prefix = "pgweir_"
 
-    private enum Change: Sendable {
-        case parsed(name: [UInt8])
-        case closed(Entry?)
-    }
-
-    public init() {}
-
-    public var count: Int { byHash.count + collided.count }
-
-    /// The statement called `name`, and whether the server has yet to acknowledge it.
-    public func find(_ name: borrowing RawSpan) -> (statement: UInt64, isPending: Bool)? {
-        guard let entry = byHash[name.hash64()] else { return nil }
-        if entry.name.equals(name) { return (entry.statement, entry.isPending) }
-        for entry in collided where entry.name.equals(name) {
-            return (entry.statement, entry.isPending)
+    /// `body` of an error with our names replaced by the client's; nil when none is in it.
+    static func withClientNames(
+        _ body: borrowing RawSpan, _ names: borrowing StatementNames
+    ) -> [UInt8]? {
+        var replaced: [UInt8] = []
+        var copied = 0
+        var offset = 0
+        let letters = Array(prefix.utf8)
+        while let start = body.firstOffset(of: letters[0], in: offset..<body.byteCount) {
+            offset = start + 1
+            guard start + letters.count <= body.byteCount,
+                letters.equals(body.extracting(start..<start + letters.count))
+            else { continue }
+            var end = start + letters.count
+            while end < body.byteCount, isDigit(body.uint8(at: end)) { end += 1 }
+            let digits = body.string(in: start + letters.count..<end)
+            guard let statement = UInt64(digits, radix: 36),
+                let name = names.name(of: statement)
+            else { continue }
+            replaced += body.extracting(copied..<start).array() + name
+            copied = end
+            offset = end
         }
-        return nil
+        guard copied > 0 else { return nil }
+        return replaced + body.extracting(copied..<body.byteCount).array()
     }
 
-    /// A Parse of `name` was sent or stands in for one.
-    public mutating func parsed(_ name: borrowing RawSpan, as statement: UInt64) {
-        let copy = name.array()
-        put(Entry(name: copy, statement: statement, isPending: true))
-        changes.append(.parsed(name: copy))
-    }
-
-    /// A Close of `name` was sent; returns the statement whose use may end when acknowledged.
-    public mutating func closed(_ name: borrowing RawSpan) {
-        changes.append(.closed(take(name.array())))
-    }
-
-    /// The oldest change was acknowledged. Returns the statement that a Close set free.
-    public mutating func acknowledge() -> UInt64? {
-        guard !changes.isEmpty else { return nil }
-        switch changes.removeFirst() {
-        case .parsed(let name):
-            if var entry = take(name) {
-                entry.isPending = false
-                put(entry)
-            }
-            return nil
-        case .closed(let entry):
-            return entry?.statement
-        }
-    }
-
-    /// The `count` oldest changes will not happen, because the server skipped them. Returns the
-    /// statements whose use ends.
-    public mutating func undo(_ count: Int) -> [UInt64] {
-        var freed: [UInt64] = []
-        for change in changes.prefix(count).reversed() {
-            switch change {
-            case .parsed(let name): if let entry = take(name) { freed.append(entry.statement) }
-            case .closed(let entry): if let entry { put(entry) }
-            }
-        }
-        changes.removeFirst(min(count, changes.count))
-        return freed
-    }
-
-    /// DEALLOCATE ALL was carried out: forgets the names that the server had acknowledged before
-    /// and returns their statements. Those still on their way come after it.
-    public mutating func removeAcknowledged() -> [UInt64] {
-        var freed: [UInt64] = []
-        for entry in Array(byHash.values) + collided where !entry.isPending {
-            if take(entry.name) != nil { freed.append(entry.statement) }
-        }
-        return freed
-    }
-
-    /// Forgets all names, because the client is gone, and returns their statements.
-    public mutating func removeAll() -> [UInt64] {
-        var all = byHash.values.map(\.statement) + collided.map(\.statement)
-        for case .closed(let entry?) in changes { all.append(entry.statement) }
-        byHash.removeAll()
-        collided.removeAll()
-        changes.removeAll()
-        return all
-    }
-
-    private mutating func put(_ entry: Entry) {
-        let hash = entry.name.hash64()
-        if let there = byHash[hash], there.name != entry.name {
-            collided.removeAll { $0.name == entry.name }
-            collided.append(entry)
-        } else {
-            byHash[hash] = entry
-        }
-    }
-
-    private mutating func take(_ name: [UInt8]) -> Entry? {
-        let hash = name.hash64()
-        if let entry = byHash[hash], entry.name == name {
-            byHash[hash] = nil
-            if let next = collided.firstIndex(where: { $0.name.hash64() == hash }) {
-                byHash[hash] = collided.remove(at: next)
-            }
-            return entry
-        }
-        guard let index = collided.firstIndex(where: { $0.name == name }) else { return nil }
-        return collided.remove(at: index)
-    }
+    /// Of base 36, lower case.
+    private static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 || byte &- 0x61 < 26 }
 }

@@ -54,6 +54,8 @@ public enum ClientMessages {
         buffer.appendMessage(ClientTag.password) { $0.append(data) }
     }
 
+    public static func flush(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.flush) }
+
     public static func sync(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.sync) }
 
     public static func terminate(to buffer: inout ByteBuffer) {

@@ -64,6 +64,8 @@ struct Server: ~Copyable {
     /// Cancel connections to it that are not closed yet.
     var cancelCount = 0
     var resetsDone = false
+    /// Its client left and may have left something behind.
+    var needsCleaning = false
     /// When the phase must have ended.
     var deadline = Instant.never
     var timerAt = Instant.never

@@ -1,11 +1,13 @@
 internal import Bytes
 internal import EventLoop
+internal import SQL
 internal import Session
 
 /// The texts of prepared statements of all clients and servers, one copy each.
 final class SharedStatements: StatementStore, Sendable {
     private struct Entry: Sendable {
         let definition: [UInt8]
+        let facts: SharedFacts?
         let hash: UInt64
         var useCount: Int
     }
@@ -25,12 +27,25 @@ final class SharedStatements: StatementStore, Sendable {
     func intern(_ definition: borrowing RawSpan) -> UInt64 {
         let hash = definition.hash64()
         let bytes = definition.array()
-        return table.withLock { SharedStatements.intern(bytes, hash, &$0) }
+        if let known = table.withLock({ Self.use(bytes, hash, &$0) }) { return known }
+        // Read outside of the lock; another worker may be doing the same.
+        let facts = Self.facts(of: bytes)
+        return table.withLock { table in
+            Self.use(bytes, hash, &table) ?? Self.add(bytes, hash, facts, &table)
+        }
     }
 
-    private static func intern(
+    private static func facts(of definition: [UInt8]) -> SharedFacts? {
+        let facts = definition.withRawSpan { bytes in
+            let end = bytes.firstOffset(of: 0, in: 0..<bytes.byteCount) ?? bytes.byteCount
+            return StatementScanner.facts(of: bytes, in: 0..<end)
+        }
+        return facts.isPlain ? nil : SharedFacts(facts)
+    }
+
+    private static func use(
         _ definition: [UInt8], _ hash: UInt64, _ table: inout Table
-    ) -> UInt64 {
+    ) -> UInt64? {
         for statement in table.byHash[hash] ?? [] {
             guard let entry = table.entries[statement], entry.definition == definition else {
                 continue
@@ -38,11 +53,21 @@ final class SharedStatements: StatementStore, Sendable {
             table.entries[statement]?.useCount += 1
             return statement
         }
+        return nil
+    }
+
+    private static func add(
+        _ definition: [UInt8], _ hash: UInt64, _ facts: SharedFacts?, _ table: inout Table
+    ) -> UInt64 {
         table.last += 1
         table.entries[table.last] = Entry(
-            definition: definition, hash: hash, useCount: 1)
+            definition: definition, facts: facts, hash: hash, useCount: 1)
         table.byHash[hash, default: []].append(table.last)
         return table.last
+    }
+
+    func facts(of statement: UInt64) -> SharedFacts? {
+        table.withLock { $0.entries[statement]?.facts }
     }
 
     func canonical(_ state: ParameterState) -> ParameterState { parameterStates.canonical(state) }

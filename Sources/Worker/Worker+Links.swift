@@ -140,7 +140,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Writes a query of ours; with `sendsNow` off it waits for what the client sends with it.
     mutating func runOwnQuery(_ serverSlot: Int, _ query: String, sendsNow: Bool) {
-        servers[serverSlot].session.expectOwnQuery()
+        servers[serverSlot].session.expectOwnQuery(service.statements)
         ClientMessages.query(query, to: &toServer.buffer)
         guard sendsNow else { return }
         flushToServer(serverSlot, RawSpan())
@@ -154,7 +154,10 @@ extension Worker where Loop: ~Copyable {
         guard servers[serverSlot].session.isReleasable,
             !clients[slot].session.isInsidePassedMessage
         else { return armServerReceive(serverSlot) }
-        guard limits(of: servers[serverSlot].pool).mode != .session else { return armServerReceive(serverSlot) }
+        guard limits(of: servers[serverSlot].pool).mode != .session else {
+            return armServerReceive(serverSlot)
+        }
+        guard !askBeforeRelease(serverSlot, slot) else { return }
         unlink(serverSlot, slot)
         if limits(of: servers[serverSlot].pool).resetsAlways {
             beginTidying(serverSlot)
@@ -170,6 +173,18 @@ extension Worker where Loop: ~Copyable {
         guard isClient(slot, client.generation) else { return }
         if !mustPause(slot) { armClientReceive(slot) }
         updateTimer(ofClient: slot)
+    }
+
+    /// Asks the server what its client has left, if there is a doubt. Returns whether it stays with
+    /// its client, until it has answered or because of what it holds.
+    private mutating func askBeforeRelease(_ serverSlot: Int, _ slot: Int) -> Bool {
+        guard !clients[slot].session.traces.isClean else { return false }
+        let isAsked = servers[serverSlot].session.ask(
+            about: &clients[slot].session, toServer: &toServer.buffer, store: service.statements)
+        if isAsked { flushToServer(serverSlot, RawSpan()) }
+        guard isAsked || !clients[slot].session.traces.pins.isEmpty else { return false }
+        armServerReceive(serverSlot)
+        return true
     }
 
     private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
@@ -241,6 +256,7 @@ extension Worker where Loop: ~Copyable {
         guard servers.isTaken(serverSlot) else { return }
         servers[serverSlot].awaitsOwnQuery = false
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
+        servers[serverSlot].needsCleaning = !clients[slot].session.traces.isClean
         beginTidying(serverSlot)
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")
@@ -250,6 +266,15 @@ extension Worker where Loop: ~Copyable {
         flushToServer(serverSlot, RawSpan())
         guard servers.isTaken(serverSlot) else { return }
         tidy(serverSlot)
+    }
+
+    /// What a client may have left that nobody asked about: everything goes. The role first: it may
+    /// not be allowed to do the rest.
+    private mutating func clean(_ serverSlot: Int) {
+        servers[serverSlot].needsCleaning = false
+        servers[serverSlot].resetsDone = true
+        runOwnQuery(serverSlot, "RESET ROLE", sendsNow: false)
+        runOwnQuery(serverSlot, "DISCARD ALL", sendsNow: true)
     }
 
     private mutating func beginTidying(_ serverSlot: Int) {
@@ -267,6 +292,9 @@ extension Worker where Loop: ~Copyable {
         else { return armServerReceive(serverSlot) }
         if servers[serverSlot].session.status != .idle {
             return runOwnQuery(serverSlot, "ROLLBACK", sendsNow: true)
+        }
+        if servers[serverSlot].needsCleaning {
+            return clean(serverSlot)
         }
         let session = servers[serverSlot].pool.state.withLock { $0.profile.session }
         let resets = session.mode == .session || session.resetsAlways

@@ -182,6 +182,7 @@ extension Worker where Loop: ~Copyable {
         }
         clients[slot].session.replacesNames =
             profile.session.mode != .session && profile.session.preparedStatementsMax > 0
+        clients[slot].session.followsState = profile.session.mode != .session
         if pool.state.withLock({ $0.welcome != nil }) {
             greet(slot)
             return clients.isTaken(slot)
@@ -218,6 +219,7 @@ extension Worker where Loop: ~Copyable {
         guard let welcome else { return }
         let wanted = wantedParameters(login.request, base, slot)
         clients[slot].session.parameters = wanted
+        clients[slot].session.startup = wanted
         var reply = ByteBuffer()
         ServerMessages.authenticationOk(to: &reply)
         for parameter in welcome.parameters {

@@ -258,6 +258,7 @@ extension Worker where Loop: ~Copyable {
             return (state.welcomeParameters, state.profile.session.connectQuery)
         }
         servers[slot].session.parameters = shared
+        servers[slot].session.base = shared
         // Watched for its death as long as it lives; whoever closes it shuts it down first.
         loop.pollHangUp(servers[slot].socket, token: token(.serverHangUp, ofServer: slot))
         if let connectQuery, !connectQuery.isEmpty {

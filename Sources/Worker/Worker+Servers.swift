@@ -173,7 +173,7 @@ extension Worker where Loop: ~Copyable {
             settle(slot)
             if isClient(clientSlot, client.generation) { updateTimer(ofClient: clientSlot) }
         case .orphaned:
-            tidy(slot)
+            finishOrphan(slot)
         case .preparing:
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
             serverIsOpen(slot)
@@ -199,7 +199,21 @@ extension Worker where Loop: ~Copyable {
                 hint: "Use pool_mode = transaction."))
     }
 
+    /// A copy that the client has begun may only now wait for its data.
+    private mutating func finishOrphan(_ slot: Int) {
+        if servers[slot].session.copy == .fromClient {
+            servers[slot].session.finishForOrphan(&toServer)
+            flushToServer(slot, RawSpan())
+            guard servers.isTaken(slot) else { return }
+        }
+        tidy(slot)
+    }
+
     private mutating func ownQuerySucceeded(_ slot: Int) -> Bool {
+        if case .linked(let client) = servers[slot].phase {
+            servers[slot].session.answered(
+                client: &clients[Int(client.slot)].session, store: service.statements)
+        }
         guard let wanted = servers[slot].wantedParameters else { return true }
         servers[slot].wantedParameters = nil
         let reported = servers[slot].session.parameters.reported
@@ -227,6 +241,13 @@ extension Worker where Loop: ~Copyable {
         guard case .linked(let client) = servers[slot].phase else {
             closeServer(slot, "a query of ours failed: \(fields.message)")
             return false
+        }
+        if servers[slot].session.isQuestioned {
+            service.log(
+                .warning, "\(name(ofServer: slot)): kept for its client, because it cannot be "
+                    + "asked what the client has left: \(fields.message)")
+            servers[slot].session.unanswered(client: &clients[Int(client.slot)].session)
+            return true
         }
         servers[slot].session.isTainted = true
         let reply = ErrorReply.fatal(

@@ -94,18 +94,6 @@ import Testing
         }
     }
 
-    @Test(arguments: Script.differing)
-    func `what still differs`(_ script: Script) {
-        withKnownIssue {
-            for pace in World.Pace.allCases {
-                for cuts in [Cuts.none] + Cuts.eachSingle(of: script.byteCount) {
-                    _ = try play(script, pace, clientCuts: cuts)
-                }
-                _ = try play(script, pace, serverCuts: .everyByte(of: 1000))
-            }
-        }
-    }
-
     /// When the server answers early, it depends on the cuts what it is still asked.
     private func compare(
         _ outcome: Outcome, _ whole: Outcome, _ pace: World.Pace, _ what: String

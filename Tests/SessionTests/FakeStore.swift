@@ -1,4 +1,5 @@
 import Bytes
+import SQL
 import Session
 import Synchronization
 
@@ -37,6 +38,17 @@ final class FakeStore: StatementStore {
             table.entries[table.last] = Entry(definition: bytes, useCount: 1)
             return table.last
         }
+    }
+
+    func facts(of statement: UInt64) -> SharedFacts? {
+        guard let definition = table.withLock({ $0.entries[statement]?.definition }) else {
+            return nil
+        }
+        let facts = definition.withRawSpan { bytes in
+            let end = bytes.firstOffset(of: 0, in: 0..<bytes.byteCount) ?? 0
+            return StatementScanner.facts(of: bytes, in: 0..<end)
+        }
+        return facts.isPlain ? nil : SharedFacts(facts)
     }
 
     func retain(_ statement: UInt64) {

@@ -65,10 +65,17 @@ private typealias Expectation = Session.Expectation
         var some = ledger(
             Expectation(.execute), Expectation(.sync), Expectation(.sync), Expectation(.parse),
             Expectation(.sync))
-        some.dropSyncsIgnoredByCopy()
+        #expect(some.beginCopy() == .brokenOff(by: nil))
         #expect(kinds(some) == [.execute, .parse, .sync])
         var one = ledger(Expectation(.execute))
-        one.dropSyncsIgnoredByCopy()
+        #expect(one.beginCopy() == .open)
         #expect(kinds(one) == [.execute])
+        var ended = ledger(
+            Expectation(.query), Expectation(.sync), Expectation(.copyEnd), Expectation(.sync))
+        #expect(ended.beginCopy() == .ended)
+        #expect(kinds(ended) == [.query, .sync])
+        var broken = ledger(Expectation(.query), Expectation(.sync), Expectation(.query))
+        #expect(broken.beginCopy() == .brokenOff(by: Expectation(.query)))
+        #expect(kinds(broken) == [.query])
     }
 }

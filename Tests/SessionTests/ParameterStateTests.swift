@@ -29,23 +29,37 @@ import Testing
 
     @Test func `what the client did not set is reset`() {
         let change = state(extra: ["work_mem": "1GB", "a.b": "x"]).change(to: state())
-        #expect(change == #"RESET "a"."b";RESET "work_mem";"#)
+        #expect(change == #"RESET "a"."b"; RESET "work_mem""#)
     }
 
     @Test func `resets go before settings`() {
         let change = state(extra: ["b": "1"]).change(to: state(extra: ["a": "1"]))
-        #expect(change == #"RESET "b";SELECT pg_catalog.set_config('a', '1', false)"#)
+        #expect(change == #"RESET "b"; SELECT pg_catalog.set_config('a', '1', false)"#)
     }
 
     @Test(arguments: [
         "in_hot_standby", "integer_datetimes", "is_superuser", "server_encoding",
-        "server_version", "session_authorization",
+        "server_version",
     ])
     func `parameters that nobody can set are left alone`(_ name: String) {
         let server = state([name: "1"])
         let wanted = state([name: "2"])
         #expect(server.change(to: wanted) == nil)
         #expect(server.fits(wanted))
+    }
+
+    @Test func `who the session is comes first, its role last`() {
+        let server = state(["session_authorization": "a"], extra: ["role": "r", "x": "1"])
+        let wanted = state(["session_authorization": "b"], extra: ["role": "s", "x": "1"])
+        #expect(
+            server.change(to: wanted) == "RESET ROLE; SET SESSION AUTHORIZATION 'b'; "
+                + "SELECT pg_catalog.set_config('role', 's', false)")
+        let other = state(["session_authorization": "a"], extra: ["role": "r", "x": "2"])
+        #expect(
+            server.change(to: other) == "RESET ROLE; SELECT pg_catalog.set_config('x', '2', false); "
+                + "SELECT pg_catalog.set_config('role', 'r', false)")
+        let plain = state(["session_authorization": "a"])
+        #expect(server.change(to: plain) == #"RESET ROLE; RESET "x""#)
     }
 
     @Test func `a parameter that the client does not know of is left alone`() {
@@ -64,7 +78,7 @@ import Testing
 
     @Test func `names are quoted too`() {
         let change = state(extra: [#"x"; drop"#: "1"]).change(to: state())
-        #expect(change == #"RESET "x""; drop";"#)
+        #expect(change == #"RESET "x""; drop""#)
     }
 
     @Test func `a report changes one value, under its name in lower case`() {

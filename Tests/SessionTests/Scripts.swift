@@ -246,5 +246,5 @@ extension Script {
     ]
 
     static let ofOneClient = simple + extended + named + resets + copies
-    static let all = ofOneClient + shared
+    static let all = ofOneClient + shared + putRight
 }

@@ -130,24 +130,20 @@ import Testing
     }
 
     @Test func `an acknowledged name whose Close was undone is not pending`() {
-        withKnownIssue("the Close remembers the name as it was when it was closed") {
-            var names = StatementNames()
-            parse("a", as: 1, &names)
-            close("a", &names)
-            _ = names.acknowledge()
-            #expect(names.undo(1) == [])
-            #expect(find("a", in: names) == Found(statement: 1, isPending: false))
-        }
+        var names = StatementNames()
+        parse("a", as: 1, &names)
+        close("a", &names)
+        _ = names.acknowledge()
+        #expect(names.undo(1) == [])
+        #expect(find("a", in: names) == Found(statement: 1, isPending: false))
     }
 
     @Test func `an answer to a name's first Parse does not acknowledge its second`() {
-        withKnownIssue("acknowledgements go by name") {
-            var names = StatementNames()
-            parse("a", as: 1, &names)
-            close("a", &names)
-            parse("a", as: 2, &names)
-            _ = names.acknowledge()
-            #expect(find("a", in: names) == Found(statement: 2, isPending: true))
-        }
+        var names = StatementNames()
+        parse("a", as: 1, &names)
+        close("a", &names)
+        parse("a", as: 2, &names)
+        _ = names.acknowledge()
+        #expect(find("a", in: names) == Found(statement: 2, isPending: true))
     }
 }

@@ -19,7 +19,7 @@ final class TestClient {
 
     init(replacesNames: Bool) {
         session = ClientSession(
-            lengthMax: 1 << 20, parameters: TestServer.parameters, replacesNames: replacesNames)
+            lengthMax: 1 << 22, parameters: TestServer.parameters, replacesNames: replacesNames)
     }
 
     // `#expect` cannot look into what is not copyable.

@@ -122,7 +122,7 @@ extension World {
     }
 
     private func runOwnQuery(_ text: String) {
-        server.session.expectOwnQuery()
+        server.session.expectOwnQuery(store)
         send(query(text))
     }
 

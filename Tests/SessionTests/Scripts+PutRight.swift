@@ -1,8 +1,7 @@
-// Exchanges that go otherwise than without the pooler, for at least one way to cut the bytes.
-// What is put right moves to its list in `Scripts.swift`.
+// Exchanges that once went otherwise than without the pooler.
 
 extension Script {
-    static let differing = [
+    static let putRight = [
         Script(
             "a Close behind an error, and a Parse of the name behind the Sync",
             [parse("select a", as: "s"), sync],

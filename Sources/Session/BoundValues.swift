@@ -1,0 +1,43 @@
+internal import Bytes
+
+/// The values of a Bind message. Source: PostgreSQL documentation, "Message Formats", Bind.
+struct BoundValues {
+    /// Where each value stands; nil = NULL.
+    private var ranges: [Range<Int>?] = []
+
+    /// `range` begins behind the statement's name; nil when it is malformed.
+    init?(_ bytes: borrowing RawSpan, in range: Range<Int>) {
+        var offset = range.lowerBound
+        guard let formatCount = Self.count(bytes, &offset, range.upperBound) else { return nil }
+        offset += 2 * formatCount
+        guard let count = Self.count(bytes, &offset, range.upperBound) else { return nil }
+        for _ in 0..<count {
+            guard offset + 4 <= range.upperBound else { return nil }
+            let length = Int(Int32(bitPattern: bytes.uint32BigEndian(at: offset)))
+            offset += 4
+            guard length >= 0 else {
+                ranges.append(nil)
+                continue
+            }
+            guard length <= range.upperBound - offset else { return nil }
+            ranges.append(offset..<offset + length)
+            offset += length
+        }
+    }
+
+    private static func count(
+        _ bytes: borrowing RawSpan, _ offset: inout Int, _ end: Int
+    ) -> Int? {
+        guard offset + 2 <= end else { return nil }
+        defer { offset += 2 }
+        return Int(bytes.uint16BigEndian(at: offset))
+    }
+
+    /// The value of the parameter `number`, from 1 on, as text: its binary form is the same.
+    func text(_ number: Int, of bytes: borrowing RawSpan) -> String? {
+        guard number >= 1, number <= ranges.count, let range = ranges[number - 1] else {
+            return nil
+        }
+        return bytes.string(in: range)
+    }
+}
