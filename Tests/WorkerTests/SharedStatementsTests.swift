@@ -1,0 +1,123 @@
+import Bytes
+import EventLoop
+import Session
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite struct SharedStatementsTests {
+    private let statements = SharedStatements()
+
+    private func intern(_ text: String) -> UInt64 {
+        Array(text.utf8).withRawSpan { statements.intern($0) }
+    }
+
+    private func definition(of statement: UInt64) -> String {
+        let bytes = written { statements.appendDefinition(of: statement, to: &$0) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test func `the same definition has one number, another one has another`() {
+        let one = intern("SELECT 1\0\0\0")
+        #expect(intern("SELECT 1\0\0\0") == one)
+        #expect(intern("SELECT 1\0\0\u{1}") != one)
+        #expect(intern("") != one)
+        #expect(statements.count == 3)
+        #expect(one != 0)
+    }
+
+    @Test func `a definition is appended as it came`() {
+        let one = intern("SELECT 1\0\0\0")
+        let two = intern("SELECT 2\0\0\0")
+        #expect(definition(of: one) == "SELECT 1\0\0\0")
+        #expect(definition(of: two) == "SELECT 2\0\0\0")
+        let behind = written { buffer in
+            buffer.append(utf8: "before ")
+            statements.appendDefinition(of: two, to: &buffer)
+        }
+        #expect(behind == Array("before SELECT 2\0\0\0".utf8))
+    }
+
+    @Test func `the last use forgets the text`() {
+        let one = intern("SELECT 1")
+        #expect(intern("SELECT 1") == one)
+        statements.retain(one)
+        for _ in 0..<2 {
+            statements.release(one)
+            #expect(definition(of: one) == "SELECT 1")
+        }
+        statements.release(one)
+        #expect(statements.count == 0)
+        #expect(definition(of: one) == "")
+    }
+
+    @Test func `a number is never used again`() {
+        let first = intern("SELECT 1")
+        statements.release(first)
+        let second = intern("SELECT 2")
+        #expect(second != first)
+        #expect(intern("SELECT 1") != first)
+        #expect(definition(of: second) == "SELECT 2")
+    }
+
+    @Test func `a stale number changes nothing`() {
+        let one = intern("SELECT 1")
+        statements.release(one)
+        statements.retain(one)
+        statements.release(one)
+        #expect(statements.count == 0)
+        let two = intern("SELECT 2")
+        statements.release(one)
+        #expect(definition(of: two) == "SELECT 2")
+    }
+
+    @Test func `threads that prepare and close the same texts leave nothing behind`() {
+        let statements = statements
+        let threads = (0..<4).map { _ in
+            Threads.start(name: "statements") {
+                for round in 0..<2000 {
+                    let text = Array("SELECT \(round % 7)".utf8)
+                    let statement = text.withRawSpan { statements.intern($0) }
+                    statements.retain(statement)
+                    statements.release(statement)
+                    #expect(
+                        written { statements.appendDefinition(of: statement, to: &$0) } == text)
+                    statements.release(statement)
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(statements.count == 0)
+    }
+}
+
+@Suite struct ParameterStatesTests {
+    private let states = ParameterStates()
+
+    private func state(
+        _ zone: String, extra: [String: String] = [:], isProven: Bool = true
+    ) -> ParameterState {
+        ParameterState(reported: ["timezone": zone], extra: extra, isProven: isProven)
+    }
+
+    @Test func `equal values are one object`() {
+        let first = states.canonical(state("UTC"))
+        #expect(states.canonical(state("UTC")) === first)
+    }
+
+    @Test func `other values are other objects`() {
+        let first = states.canonical(state("UTC"))
+        #expect(states.canonical(state("CET")) !== first)
+        #expect(states.canonical(state("UTC", extra: ["lock_timeout": "5s"])) !== first)
+        #expect(states.canonical(state("UTC", isProven: false)) !== first)
+    }
+
+    @Test func `values stay right when the table has been emptied`() {
+        for number in 0...20_000 {
+            #expect(states.canonical(state("\(number)")).reported == ["timezone": "\(number)"])
+        }
+        let first = states.canonical(state("0"))
+        #expect(states.canonical(state("0")) === first)
+    }
+}
