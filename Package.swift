@@ -54,10 +54,13 @@ let package = Package(
     ]
         + module("Bytes", uses: [collections])
         + module("Wire", uses: ["Bytes"])
+        + module("SQL", uses: ["Bytes"])
         + module("TLS", uses: ["Bytes", "COpenSSL"])
         + module("Pooling", uses: ["Bytes", collections])
         + module("Authentication", uses: ["Wire", "TLS", "Bytes"])
-        + module("Session", uses: ["Authentication", "Pooling", "Wire", "Bytes", collections])
+        + module(
+            "Session",
+            uses: ["Authentication", "Pooling", "SQL", "Wire", "Bytes", collections])
         + module("EventLoop", uses: ["Bytes", "CURing"])
         + module(
             "Worker",

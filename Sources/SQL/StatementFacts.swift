@@ -1,0 +1,99 @@
+/// What a query string may leave behind in the session of the server that runs it, as far as its
+/// text shows. A suspicion only says what to ask the server for once the transaction is over.
+public struct Suspicions: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// Parameters that the text does not name.
+    public static let anyParameter = Suspicions(rawValue: 1 << 0)
+    /// Parameters that the text names: `StatementFacts.parameters`.
+    public static let parameters = Suspicions(rawValue: 1 << 1)
+    /// Session-level advisory locks.
+    public static let advisoryLocks = Suspicions(rawValue: 1 << 2)
+    /// Temporary tables, views, sequences, functions.
+    public static let temporaryObjects = Suspicions(rawValue: 1 << 3)
+    /// Cursors WITH HOLD.
+    public static let heldCursors = Suspicions(rawValue: 1 << 4)
+    /// LISTEN, UNLISTEN.
+    public static let channels = Suspicions(rawValue: 1 << 5)
+    /// LOAD.
+    public static let libraries = Suspicions(rawValue: 1 << 6)
+    /// setseed(), SET SEED.
+    public static let seed = Suspicions(rawValue: 1 << 7)
+    /// currval(), lastval(): the text reads what an earlier one left.
+    public static let sequenceReads = Suspicions(rawValue: 1 << 8)
+    /// nextval(), INSERT: the text may leave what they read.
+    public static let sequenceWrites = Suspicions(rawValue: 1 << 9)
+    /// PREPARE: `StatementFacts.nameUses`.
+    public static let preparedStatements = Suspicions(rawValue: 1 << 10)
+    /// DROP, DISCARD, CLOSE, unlocking: what held the server may be gone.
+    public static let removals = Suspicions(rawValue: 1 << 11)
+
+    /// What a text that runs code which it does not show (DO, CALL) may leave behind.
+    public static let anything: Suspicions = [
+        .anyParameter, .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .seed,
+        .removals,
+    ]
+}
+
+/// A session parameter that a text sets or resets for longer than its transaction.
+public struct ParameterTouch: Equatable, Sendable {
+    /// Lower case.
+    public let name: String
+    /// RESET, or SET TO DEFAULT.
+    public let isReset: Bool
+
+    public init(_ name: String, isReset: Bool = false) {
+        self.name = name
+        self.isReset = isReset
+    }
+}
+
+/// A place where a text names a prepared statement.
+public struct NameUse: Equatable, Sendable {
+    public enum Kind: Equatable, Sendable {
+        /// PREPARE; its text from the parameter types, or AS, to the statement's end.
+        case prepare(definition: Range<Int>)
+        case execute
+        case deallocate
+        /// DEALLOCATE ALL, DISCARD ALL; the range is empty.
+        case deallocateAll
+    }
+
+    public let kind: Kind
+    /// The name, with its quotes.
+    public let range: Range<Int>
+    /// As PostgreSQL would know it.
+    public let name: String
+}
+
+/// How a query string stands to transaction blocks.
+public enum BlockEffect: Equatable, Sendable {
+    /// Leaves it as it is.
+    case none
+    /// Ends with a block open.
+    case opens
+    /// Ends with no block open.
+    case ends
+}
+
+/// What the text of one query string says, as far as a pooler must know. See `StatementScanner`.
+public struct StatementFacts: Equatable, Sendable {
+    public var suspicions: Suspicions = []
+    /// In the order of the text.
+    public var parameters: [ParameterTouch] = []
+    /// Numbers of the parameters of the extended protocol that name a parameter in set_config().
+    public var boundNames: [Int] = []
+    public var nameUses: [NameUse] = []
+    public var block = BlockEffect.none
+    /// DISCARD ALL, RESET ALL: parameters go back to what the session began with.
+    public var resetsAll = false
+    public var statementCount = 0
+
+    public init() {}
+
+    /// Whether there is nothing to follow.
+    public var isPlain: Bool {
+        suspicions.isEmpty && nameUses.isEmpty && block == .none && !resetsAll
+    }
+}
