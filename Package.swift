@@ -58,7 +58,9 @@ let package = Package(
         + module("TLS", uses: ["Bytes", "COpenSSL"])
         + module("Pooling", uses: ["Bytes", collections])
         + module("Authentication", uses: ["Wire", "TLS", "Bytes"])
-        + module("Session", uses: ["Authentication", "Pooling", "SQL", "Wire", "Bytes", collections])
+        + module(
+            "Session",
+            uses: ["Authentication", "Pooling", "SQL", "Wire", "Bytes", collections])
         + module("EventLoop", uses: ["Bytes", "CURing"])
         + module(
             "Worker",

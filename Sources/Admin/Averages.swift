@@ -32,6 +32,23 @@ struct Averages {
         return (change, max(0.001, Double((to.at - from.at).nanoseconds) / 1e9))
     }
 
+    /// The same for all databases together.
+    func changeOfAll(
+        at now: Instant, sums: [String: PoolStatistics]
+    ) -> (PoolStatistics, seconds: Double) {
+        var all = PoolStatistics()
+        var seconds = 1.0
+        for (database, sum) in sums {
+            let part = change(of: database, at: now, sum: sum)
+            all += part.0
+            seconds = part.seconds
+        }
+        return (all, seconds)
+    }
+
+    /// When the period ends that has begun last.
+    func end(of period: Duration) -> Instant { later.at + period }
+
     private static func difference(
         _ to: PoolStatistics, _ from: PoolStatistics
     ) -> PoolStatistics {
@@ -61,6 +78,17 @@ extension PoolStatistics {
             queryTime / 1000, waitTime / 1000, Int64(clientParseCount), Int64(serverParseCount),
             Int64(bindCount), Int64(loginCount),
         ]
+    }
+
+    /// The line of `log_stats`, with PgBouncer's words.
+    func summary(over seconds: Double) -> String {
+        let figures = averages(over: seconds)
+        let (received, sent) = (figures[3], figures[4])
+        return "stats: \(figures[1]) xacts/s, \(figures[2]) queries/s, "
+            + "\(figures[8]) client parses/s, \(figures[9]) server parses/s, "
+            + "\(figures[10]) binds/s, \(figures[11]) client logins/s, in \(received) B/s, "
+            + "out \(sent) B/s, xact \(figures[5]) us, query \(figures[6]) us, "
+            + "wait \(figures[7]) us"
     }
 
     /// The same per second; times per transaction, per query and per assignment of a server.

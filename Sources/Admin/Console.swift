@@ -29,15 +29,18 @@ public final class Console: ConsoleService {
     private let bell = DispatchSemaphore(value: 0)
 
     /// `shown`: the rows of SHOW CONFIG. `reload`: reads the configuration again; nil = it holds
-    /// now, else why not. All three are called on the console's thread.
+    /// now, else why not. `set`: changes one key until the next reload. All are called on the
+    /// console's thread.
     public init(
         service: Service, shown: @escaping @Sendable () -> [ShownSetting],
         reload: @escaping @Sendable () -> String?,
+        set: @escaping @Sendable (_ key: String, _ value: String) -> SettingRefusal?,
         shutdown: @escaping @Sendable (ShutdownMode) -> Void
     ) {
         _ = Threads.start(name: "console") { [self] in
             run(
-                Steward(service: service, shown: shown, reload: reload, shutdown: shutdown))
+                Steward(
+                    service: service, shown: shown, reload: reload, set: set, shutdown: shutdown))
         }
     }
 

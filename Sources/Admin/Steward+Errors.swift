@@ -21,6 +21,15 @@ extension Steward {
         error("42501", "admin access needed", hint: "Name the user in admin_users.")
     }
 
+    /// Of SHOW FDS, by which one PgBouncer hands its sockets to the next.
+    var socketsStay: ErrorReply {
+        error(
+            .featureNotSupported, "SHOW FDS is not supported: sockets are not handed over",
+            hint: "Use SHOW SOCKETS to look at them. To replace the process without an error for "
+                + "any client, start the new one on another port, and send the old one SHUTDOWN "
+                + "WAIT_FOR_CLIENTS.")
+    }
+
     var badArguments: ErrorReply { error(.syntaxError, "bad arguments") }
 
     /// A database of ours that `verb` may be done to.

@@ -38,7 +38,18 @@ extension Steward {
         case "config": return .rows(configuration())
         case "state": return .rows(stateRows())
         case "workers": return .rows(workers())
+        case "sockets": return .rows(socketRows(onlyBusy: false))
+        case "active_sockets": return .rows(socketRows(onlyBusy: true))
+        case "mem": return .rows(memoryRows())
+        case "dns_hosts": return .rows(nameRows())
+        case "dns_zones": return .rows(RowSet(types: "sqi", names: "zonename serial count"))
         case "peers": return .rows(RowSet(types: "isii", names: "peer_id host port pool_size"))
+        case "peer_pools":
+            return .rows(
+                RowSet(
+                    types: "iiiii",
+                    names: "peer_id cl_active_cancel_req cl_waiting_cancel_req sv_active_cancel "
+                        + "sv_login"))
         case "version":
             var set = RowSet(types: "s", names: "version")
             set.add([version])
@@ -53,8 +64,12 @@ extension Steward {
 
     private static let help = """
 
-        \tSHOW HELP|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|USERS|VERSION|STATE|LISTS|WORKERS|PEERS
+        \tSHOW HELP|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|USERS|VERSION
+        \tSHOW PEERS|PEER_POOLS
+        \tSHOW SOCKETS|ACTIVE_SOCKETS|LISTS|MEM|STATE|WORKERS
+        \tSHOW DNS_HOSTS|DNS_ZONES
         \tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
+        \tSET key = arg
         \tRELOAD
         \tPAUSE [<db>]
         \tRESUME [<db>]
@@ -65,6 +80,7 @@ extension Steward {
         \tKILL_CLIENT <client_id>
         \tSHUTDOWN
         \tSHUTDOWN WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS
+        \tWAIT_CLOSE [<db>]
 
         """
 
@@ -106,6 +122,7 @@ extension Steward {
                 + "current_connections max_client_connections current_client_connections paused "
                 + "disabled")
         let settings = service.settings
+        let holds = service.holds
         var servers: [String: Int] = [:]
         var clients: [String: Int] = [:]
         for pool in service.pools {
@@ -114,7 +131,9 @@ extension Steward {
                 clients[pool.database, default: 0] += $0.machine.clientCount
             }
         }
-        for name in Set(settings.databases.keys).union(servers.keys).sorted() {
+        let names = Set(settings.databases.keys).union(servers.keys).union(holds.paused)
+            .union(holds.disabled)
+        for name in names.sorted() {
             guard let entry = settings.databases[name] ?? settings.wildcardDatabase else {
                 continue
             }
@@ -130,8 +149,8 @@ extension Steward {
                 "\(entry.databaseServersMax ?? settings.databaseServersMax)",
                 "\(servers[name] ?? 0)",
                 "\(entry.databaseClientsMax ?? settings.databaseClientsMax)",
-                "\(clients[name] ?? 0)", isPaused(name) ? "1" : "0",
-                disabled.contains(name) ? "1" : "0",
+                "\(clients[name] ?? 0)", holds.isPaused(name) ? "1" : "0",
+                holds.disabled.contains(name) ? "1" : "0",
             ])
         }
         return set
@@ -171,13 +190,15 @@ extension Steward {
         let idleCount = counts.reduce(0) { $0 + $1.idle }
         let usedCount = counts.reduce(0) { $0 + $1.linked + $1.opening }
         let clients = reports().clients
+        let names = service.resolvedNames
         let loginCount = clients.count { $0.state == "login" }
         let rows: [(String, Int)] = [
             ("databases", settings.databases.count), ("users", settings.users.count),
             ("peers", 0), ("pools", pools.count), ("peer_pools", 0), ("free_clients", 0),
             ("used_clients", clients.count - loginCount), ("login_clients", loginCount),
-            ("free_servers", idleCount), ("used_servers", usedCount), ("dns_names", 0),
-            ("dns_zones", 0), ("dns_queries", 0), ("dns_pending", 0),
+            ("free_servers", idleCount), ("used_servers", usedCount), ("dns_names", names.count),
+            ("dns_zones", 0),
+            ("dns_queries", names.count(where: \.isPending)), ("dns_pending", 0),
         ]
         for (name, count) in rows { set.add([name, "\(count)"]) }
         return set
@@ -195,9 +216,32 @@ extension Steward {
 
     private func stateRows() -> RowSet {
         var set = RowSet(types: "ss", names: "key value")
+        let isAllPaused = service.holds.isAllPaused
         set.add(["active", isAllPaused ? "no" : "yes"])
         set.add(["paused", isAllPaused ? "yes" : "no"])
         set.add(["suspended", "no"])
+        return set
+    }
+
+    private func memoryRows() -> RowSet {
+        var set = RowSet(types: "siiii", names: "name size used free memtotal")
+        let desk = askWorkers(wantsClients: false)
+        _ = lists(of: desk)
+        for table in service.memoryReports(clientPlaceCount: desk.clientPlaceCount) {
+            set.add([
+                table.name, "\(table.byteCount)", "\(table.usedCount)",
+                "\(table.placeCount - table.usedCount)", "\(table.placeCount * table.byteCount)",
+            ])
+        }
+        return set
+    }
+
+    private func nameRows() -> RowSet {
+        var set = RowSet(types: "sqs", names: "hostname ttl addrs")
+        for name in service.resolvedNames {
+            let left = max(0, (name.expires - now).microseconds / 1_000_000)
+            set.add([name.host, "\(left)", name.addresses.map(\.host).joined(separator: ",")])
+        }
         return set
     }
 

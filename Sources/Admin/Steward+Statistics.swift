@@ -49,15 +49,9 @@ extension Steward {
         let names =
             "\(Self.counts) client_bytes server_bytes xact_time query_time wait_time "
             + "ps_client_parse_count ps_server_parse_count ps_bind_count client_login_count"
-        var total = PoolStatistics()
-        var change = PoolStatistics()
-        var seconds = 1.0
-        for (database, sum) in sums {
-            total += sum
-            let part = averages.change(of: database, at: now, sum: sum)
-            change += part.0
-            seconds = part.seconds
-        }
+        let sums = sums
+        let total = sums.values.reduce(into: PoolStatistics()) { $0 += $1 }
+        let (change, seconds) = averages.changeOfAll(at: now, sums: sums)
         for (prefix, figures) in [
             ("total_", total.figures), ("avg_", change.averages(over: seconds)),
         ] {

@@ -6,19 +6,16 @@ internal import Wire
 internal import Worker
 
 /// What the console's thread knows and does. Used by that thread only.
-///
-/// Which databases are held is kept here, not in pools alone: a pool that comes later is held too.
 struct Steward: ~Copyable {
     let service: Service
     let shown: @Sendable () -> [ShownSetting]
     let reload: @Sendable () -> String?
+    let set: @Sendable (String, String) -> SettingRefusal?
     let shutdown: @Sendable (ShutdownMode) -> Void
     var now: Instant
     var averages: Averages
-    var isAllPaused = false
-    var paused: Set<String> = []
-    var disabled: Set<String> = []
     private var waiting: [Waiting] = []
+    var waitingForClose: [WaitingForClose] = []
 
     /// A PAUSE that is answered when the servers are gone.
     private struct Waiting {
@@ -35,11 +32,13 @@ struct Steward: ~Copyable {
     init(
         service: Service, shown: @escaping @Sendable () -> [ShownSetting],
         reload: @escaping @Sendable () -> String?,
+        set: @escaping @Sendable (String, String) -> SettingRefusal?,
         shutdown: @escaping @Sendable (ShutdownMode) -> Void
     ) {
         self.service = service
         self.shown = shown
         self.reload = reload
+        self.set = set
         self.shutdown = shutdown
         now = MonotonicClock.now()
         averages = Averages(at: now)
@@ -47,8 +46,10 @@ struct Steward: ~Copyable {
 
     /// How long the thread may sleep before the next `tick`.
     var pauseMilliseconds: Int {
-        let holds = isAllPaused || !paused.isEmpty || !disabled.isEmpty
-        return holds || !waiting.isEmpty ? 20 : 1000
+        guard waiting.isEmpty, waitingForClose.isEmpty else { return 20 }
+        let end = averages.end(of: service.settings.statsPeriod)
+        let left = (end - MonotonicClock.now()).microseconds / 1000
+        return Int(min(1000, max(1, left + 1)))
     }
 
     mutating func tick() {
@@ -56,9 +57,13 @@ struct Steward: ~Copyable {
         if averages.isDue(at: now, period: service.settings.statsPeriod) {
             let sums = sums
             averages.endPeriod(at: now, sums: sums)
+            if service.settings.logsStats {
+                let (change, seconds) = averages.changeOfAll(at: now, sums: sums)
+                service.log(.info, change.summary(over: seconds))
+            }
         }
-        hold()
         answerWaiting()
+        answerWaitingForClose()
     }
 
     mutating func answer(_ request: Console.Request) {
@@ -84,17 +89,21 @@ struct Steward: ~Copyable {
         case .invalid(let text):
             throw invalid(text)
         case .show(let what):
+            if what == "fds" { throw request.isAdmin ? socketsStay : adminNeeded }
             guard let answer = show(what) else { throw invalid("SHOW \(what)") }
             return answer
-        case .set(let key, _):
+        case .set(let key, let value):
             if Steward.assumedParameters[key] != nil {
                 return .notice(
                     ErrorReply(.notice, .successfulCompletion, "SET ignored"), tag: "SET")
             }
             guard request.isAdmin else { throw adminNeeded }
-            throw error(
-                .featureNotSupported, "SET failed",
-                hint: "Change the configuration file, then RELOAD.")
+            if let refusal = set(key, value) {
+                throw error(
+                    "22023", "SET failed", detail: refusal.reason,
+                    hint: refusal.hint)
+            }
+            return .done("SET \(key)=\(value)")
         case .run(let verb, let argument):
             guard request.isAdmin else { throw adminNeeded }
             return try run(verb, argument, for: request.client)
@@ -110,10 +119,9 @@ struct Steward: ~Copyable {
         case .kill: try kill(argument)
         case .killClient: try killClient(argument)
         case .reconnect: try reconnect(argument)
-        case .disable: disabled.insert(try named(argument, "disable"))
-        case .enable: disabled.remove(try named(argument, "enable"))
-        case .waitClose:
-            throw error(.featureNotSupported, "WAIT_CLOSE is not supported yet")
+        case .disable: try setDisabled(argument, true, "disable")
+        case .enable: try setDisabled(argument, false, "enable")
+        case .waitClose: return try waitForClose(argument, for: client)
         case .reload:
             guard argument == nil else { throw badArguments }
             if let reason = reload() {
@@ -122,7 +130,6 @@ struct Steward: ~Copyable {
             }
         case .shutdown: return try shutDown(argument)
         }
-        hold()
         return .done(verb.rawValue)
     }
 
@@ -144,74 +151,64 @@ struct Steward: ~Copyable {
         _ database: String?, for client: ClientID
     ) throws(ErrorReply) -> Answer? {
         try holdBack(database, "pause")
-        hold()
         waiting.append(Waiting(client: client, database: database))
         answerWaiting()
         return nil
     }
 
-    private mutating func holdBack(_ database: String?, _ verb: String) throws(ErrorReply) {
+    private func holdBack(_ database: String?, _ verb: String) throws(ErrorReply) {
         if let database { try check(database, verb) }
-        guard !isAllPaused, database.map({ !paused.contains($0) }) ?? true else {
-            throw error(.cannotConnectNow, "already suspended/paused")
+        var holds = service.holds
+        guard !holds.isAllPaused, database.map({ !holds.paused.contains($0) }) ?? true else {
+            throw error(
+                .cannotConnectNow, "already suspended/paused", hint: "RESUME ends the pause.")
         }
         if let database {
-            paused.insert(database)
+            holds.paused.insert(database)
         } else {
-            isAllPaused = true
+            holds.isAllPaused = true
         }
+        service.hold(holds)
     }
 
-    private mutating func resume(_ database: String?) throws(ErrorReply) {
+    private func resume(_ database: String?) throws(ErrorReply) {
+        var holds = service.holds
         if let database {
             try check(database, "resume")
-            guard paused.remove(database) != nil else {
-                throw error(.cannotConnectNow, "database \(database) is not paused")
+            guard holds.paused.remove(database) != nil else {
+                throw error(
+                    .cannotConnectNow, "database \(database) is not paused",
+                    hint: holds.isAllPaused ? "All are paused: RESUME without a name." : nil)
             }
         } else {
-            guard isAllPaused || !paused.isEmpty else {
+            guard holds.isAllPaused || !holds.paused.isEmpty else {
                 throw error(.cannotConnectNow, "pooler is not paused/suspended")
             }
-            isAllPaused = false
-            paused = []
+            holds.isAllPaused = false
+            holds.paused = []
         }
+        service.hold(holds)
     }
 
-    func isPaused(_ database: String) -> Bool { isAllPaused || paused.contains(database) }
-
-    /// Makes every pool what it should be: paused or not, disabled or not.
-    private func hold() {
-        let now = MonotonicClock.now()
-        for pool in service.pools {
-            let (isPaused, isDisabled) =
-                (isPaused(pool.database), disabled.contains(pool.database))
-            var closing: [ServerID] = []
-            var grants: [(ServerID, ClientID)] = []
-            let isResumed = pool.state.withLock { state -> Bool in
-                state.isDisabled = isDisabled
-                if isPaused {
-                    state.machine.isPaused = true
-                    closing = state.machine.takeAllIdle()
-                    return false
-                }
-                guard state.machine.isPaused else { return false }
-                state.machine.isPaused = false
-                grants = state.machine.grantAfterResume(at: now)
-                return true
-            }
-            if !closing.isEmpty { service.post(.close(closing), to: 0) }
-            for (server, client) in grants {
-                service.post(.granted(server, to: client), to: client.worker)
-            }
-            if isResumed { service.post(.open(pool), to: 0) }
+    private func setDisabled(
+        _ argument: String?, _ isDisabled: Bool, _ verb: String
+    ) throws(ErrorReply) {
+        let database = try named(argument, verb)
+        var holds = service.holds
+        if isDisabled {
+            holds.disabled.insert(database)
+        } else {
+            holds.disabled.remove(database)
         }
+        service.hold(holds)
     }
 
     /// Answers each PAUSE whose servers are gone, and each that RESUME has ended.
     private mutating func answerWaiting() {
         for index in waiting.indices.reversed() {
             let database = waiting[index].database
-            guard database.map({ isPaused($0) }) ?? isAllPaused else {
+            let holds = service.holds
+            guard database.map({ holds.isPaused($0) }) ?? holds.isAllPaused else {
                 let client = waiting.remove(at: index).client
                 reply(
                     Answer.bytes(of: error(.queryCanceled, "RESUME came before PAUSE was done")),
@@ -224,7 +221,7 @@ struct Steward: ~Copyable {
             }
             guard !isBusy else { continue }
             guard let desk = waiting[index].desk else {
-                waiting[index].desk = askWorkers()
+                waiting[index].desk = askWorkers(wantsClients: false)
                 continue
             }
             guard desk.take() != nil else { continue }
@@ -234,9 +231,8 @@ struct Steward: ~Copyable {
 
     // MARK: Servers and clients
 
-    private mutating func kill(_ database: String?) throws(ErrorReply) {
+    private func kill(_ database: String?) throws(ErrorReply) {
         try holdBack(database, "kill")
-        hold()
         for client in reports().clients where !Steward.ownNames.contains(client.database) {
             guard database == nil || client.database == database else { continue }
             end(client.id)
@@ -273,20 +269,24 @@ struct Steward: ~Copyable {
         service.pools.filter { database == nil || $0.database == database }
     }
 
-    private func askWorkers() -> ReportDesk {
-        let desk = ReportDesk(workerCount: service.workerCount)
+    func askWorkers(wantsClients: Bool = true) -> ReportDesk {
+        let desk = ReportDesk(workerCount: service.workerCount, wantsClients: wantsClients)
         service.postToAll { _ in .report(desk) }
         return desk
     }
 
     /// What the workers list. They answer between two turns; the thread waits for them.
     func reports() -> (clients: [ClientReport], servers: [ServerReport]) {
-        let desk = askWorkers()
+        lists(of: askWorkers()) ?? ([], [])
+    }
+
+    /// nil = a worker did not answer in time.
+    func lists(of desk: ReportDesk) -> (clients: [ClientReport], servers: [ServerReport])? {
         let deadline = MonotonicClock.now() + Steward.reportTimeout
         while MonotonicClock.now() < deadline {
             if let lists = desk.take() { return lists }
             Console.nap()
         }
-        return ([], [])
+        return nil
     }
 }

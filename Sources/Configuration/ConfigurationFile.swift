@@ -18,8 +18,7 @@ public enum ConfigurationFile {
         let format: Format = name.hasSuffix(".toml") ? .toml : .ini
         let result = try interpret(text, name: name, directory: directory, format)
         return LoadedConfiguration(
-            settings: result.draft.settings, warnings: result.warnings,
-            shown: shown(result.draft, format), log: result.draft.log, http: result.draft.http)
+            warnings: result.warnings, draft: result.draft, format: format, directory: directory)
     }
 
     /// The same configuration as TOML; to be saved in the same directory. Loading it gives equal
@@ -68,21 +67,5 @@ public enum ConfigurationFile {
     private static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private static func shown(_ draft: Draft, _ format: Format) -> [ShownSetting] {
-        let defaults = Draft(format)
-        var shown: [ShownSetting] = []
-        for key in SettingKey.all where key.section == .service {
-            guard case .draft(let slot) = key.landing, let value = slot.show(draft) else {
-                continue
-            }
-            shown.append(
-                ShownSetting(
-                    key: key.name, value: key.isSecret ? "***" : value.console,
-                    default: slot.show(defaults)?.console ?? "",
-                    isChangeable: key.isChangeable))
-        }
-        return shown.sorted { $0.key < $1.key }
     }
 }

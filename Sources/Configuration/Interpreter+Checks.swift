@@ -10,6 +10,7 @@ extension Interpreter {
         draft.settings.wildcardDatabase = draft.settings.databases.removeValue(forKey: "*")
         draft.settings.users = users
         checkListening()
+        refuseWhatIsNotThere()
         checkTLS()
         readAuthFile()
         sort()
@@ -45,6 +46,21 @@ extension Interpreter {
         let listen = draft.settings.listen
         guard listen.addresses.isEmpty, listen.unixSocketDirectory == nil else { return }
         fail(.service, "listen_addr", "nowhere to listen: no address, and no unix_socket_dir")
+    }
+
+    /// Keys that a later version will know how to follow; until then they are not ignored.
+    private mutating func refuseWhatIsNotThere() {
+        if draft.settings.io == .epoll {
+            fail(
+                .service, "io",
+                "epoll is not available in this version, only io_uring; leave the key out")
+        }
+        if draft.http != nil {
+            fail(
+                .http, "listen",
+                "metrics and health checks are not available in this version; leave the key out, "
+                    + "and use SHOW STATS and SHOW POOLS on the console")
+        }
     }
 
     private mutating func checkTLS() {

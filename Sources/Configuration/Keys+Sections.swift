@@ -98,8 +98,8 @@ extension SettingKey {
     static let http: [SettingKey] = [
         SettingKey(
             name: "listen", section: .http, landing: .draft(.always(\.http, .endpoint)),
-            meaning: "`ADDRESS:PORT` for metrics and health checks; an IPv6 address in brackets, "
-                + "`*` = every address. Unset = no HTTP. There is no login: keep it private.",
+            meaning: "Reserved for metrics and health checks. Not available in this version: any "
+                + "address is an error.",
             formats: [.toml], isChangeable: false)
     ]
 
@@ -114,9 +114,14 @@ extension SettingKey {
             meaning: "`text`, or `json` = one object per line.", formats: [.toml]),
         SettingKey(
             name: "file", section: .log, landing: .draft(.always(\.log.file, .path)),
-            meaning: "File for the log. Empty = standard error.", formats: [.toml]),
+            meaning: logFileMeaning, formats: [.toml]),
     ]
 }
+
+/// Of `logfile` and of `file` in [log].
+let logFileMeaning =
+    "File that log lines are appended to; opened again at RELOAD and SIGHUP, so that it can be "
+    + "rotated. Empty = standard error."
 
 extension Kind<HTTPSettings?> {
     /// "ADDRESS:PORT"; "" = none.

@@ -109,8 +109,9 @@ extension SettingKey {
             "Send and receive buffer of each socket, in bytes. 0 = the kernel's value."),
         .service(
             "tcp_defer_accept", \.settings.tcp.deferAccept, .deferAccept,
-            "Seconds that a new connection may send nothing before we see it. 1 = 45 seconds; "
-                + "0 = off."),
+            "Seconds for which the kernel keeps a new TCP connection that sends nothing from us; "
+                + "`client_login_timeout` starts after them. 1 = 45 seconds; 0 = off."
+        ).atStart,
     ]
 
     static let logging: [SettingKey] = [
@@ -122,10 +123,11 @@ extension SettingKey {
             "log_pooler_errors", \.settings.logsPoolerErrors, .flag,
             "Log the errors that we send to clients."),
         .service(
-            "log_stats", \.settings.logsStats, .flag, "Log a summary each `stats_period`."),
+            "log_stats", \.settings.logsStats, .flag,
+            "Log a line with the averages of all databases each `stats_period`."),
         .service(
             "logfile", \.log.file, .path,
-            "File for the log. Empty = standard error. In TOML: `file` in [log]."
+            logFileMeaning + " In TOML: `file` in [log]."
         ).only(.ini),
         .service(
             "verbose", \.log.level, .verbosity,

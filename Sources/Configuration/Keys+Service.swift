@@ -43,8 +43,8 @@ extension SettingKey {
         ).atStart.only(.toml),
         .service(
             "io", \.settings.io, .choice,
-            "How bytes are moved: `io_uring`, `epoll`, or `auto` = io_uring where the kernel "
-                + "allows it."
+            "How bytes are moved: `io_uring`, or `auto`, which is the same in this version. "
+                + "`epoll` is an error: not available in this version."
         ).atStart.only(.toml),
         .service(
             "max_client_conn", \.settings.clientsMax, .count(1...10_000_000),
@@ -115,8 +115,8 @@ extension SettingKey {
                 + "pool shrinks."),
         .service(
             "autodb_idle_timeout", \.settings.wildcardIdleTimeout, .duration,
-            "Seconds until a database that came from `*` is forgotten when it has no clients and "
-                + "no servers."),
+            "Seconds until a pool whose database came from `*` is forgotten when it has no clients "
+                + "and no servers. Its statistics are forgotten too, as PgBouncer's are."),
     ]
 
     static let servers: [SettingKey] = [

@@ -2,14 +2,34 @@ public import Worker
 
 /// What a file said, checked, with every default filled in.
 public struct LoadedConfiguration: Sendable, Equatable {
-    public let settings: ServiceSettings
     /// Keys that were accepted and have no effect, with what happens instead.
     public let warnings: [ConfigurationProblem]
-    /// For SHOW CONFIG, sorted by key. Contains no secret.
-    public let shown: [ShownSetting]
-    public let log: LogSettings
+    let draft: Draft
+    let format: Format
+    /// Where relative file names start.
+    let directory: String
+
+    public var settings: ServiceSettings { draft.settings }
+    public var log: LogSettings { draft.log }
     /// nil = no HTTP at all.
-    public let http: HTTPSettings?
+    public var http: HTTPSettings? { draft.http }
+
+    /// For SHOW CONFIG, sorted by key. Contains no secret.
+    public var shown: [ShownSetting] {
+        let defaults = Draft(format)
+        var shown: [ShownSetting] = []
+        for key in SettingKey.all where key.section == .service {
+            guard case .draft(let slot) = key.landing, let value = slot.show(draft) else {
+                continue
+            }
+            shown.append(
+                ShownSetting(
+                    key: key.name, value: key.isSecret ? "***" : value.console,
+                    default: slot.show(defaults)?.console ?? "",
+                    isChangeable: key.isChangeable))
+        }
+        return shown.sorted { $0.key < $1.key }
+    }
 }
 
 /// One row of SHOW CONFIG.

@@ -1,6 +1,6 @@
 // Names to addresses, on threads of its own, because getaddrinfo(3) blocks.
 
-internal import Bytes
+public import Bytes
 internal import CURing
 internal import Glibc
 internal import Synchronization
@@ -17,6 +17,17 @@ public struct ResolverError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     public var description: String { "\(host): \(text)" }
+}
+
+/// A host name as the resolver remembers it.
+public struct ResolvedName: Sendable, Equatable {
+    public let host: String
+    /// Of the last look-up that did not fail; ports are 0.
+    public let addresses: [SocketAddress]
+    /// When it is looked up again, if somebody asks then.
+    public let expires: Instant
+    /// Whether a look-up is queued or under way.
+    public let isPending: Bool
 }
 
 /// Looks up host names, each once at a time, and remembers the answers.
@@ -43,6 +54,14 @@ public final class Resolver: Sendable {
     }
 
     deinit { desk.stop() }
+
+    /// For answers that come from now on.
+    public func setLifetimes(_ lifetime: Duration, failures: Duration) {
+        desk.setLifetimes(lifetime, failures: failures)
+    }
+
+    /// What is remembered, by name.
+    public var names: [ResolvedName] { desk.names }
 
     /// Calls `done` with at least one address, or why there is none.
     ///
@@ -122,18 +141,35 @@ private final class ResolverDesk: Sendable {
         var names: [String: Name] = [:]
         var queue: [String] = []
         var isStopped = false
+        var lifetime: Duration
+        var failureLifetime: Duration
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let bell = Bell()
-    private let lifetime: Duration
-    private let failureLifetime: Duration
     private let lookup: Resolver.Lookup
 
     init(lifetime: Duration, failureLifetime: Duration, lookup: @escaping Resolver.Lookup) {
-        self.lifetime = lifetime
-        self.failureLifetime = failureLifetime
+        state = Mutex(State(lifetime: lifetime, failureLifetime: failureLifetime))
         self.lookup = lookup
+    }
+
+    func setLifetimes(_ lifetime: Duration, failures: Duration) {
+        state.withLock {
+            $0.lifetime = lifetime
+            $0.failureLifetime = failures
+        }
+    }
+
+    var names: [ResolvedName] {
+        let names = state.withLock { $0.names }
+        return names.sorted { $0.key < $1.key }.map { host, name in
+            var addresses: [SocketAddress] = []
+            if case .success(let found)? = name.answer { addresses = found }
+            return ResolvedName(
+                host: host, addresses: addresses, expires: name.expires,
+                isPending: !name.waiting.isEmpty)
+        }
     }
 
     func ask(_ host: String, _ done: @Sendable @escaping (Resolver.Answer) -> Void) {
@@ -182,12 +218,12 @@ private final class ResolverDesk: Sendable {
             switch (fresh, name.answer) {
             case (.success, _):
                 name.answer = fresh
-                name.expires = now + lifetime
+                name.expires = now + state.lifetime
             case (.failure, .success?):
-                name.expires = now + failureLifetime
+                name.expires = now + state.failureLifetime
             case (.failure, _):
                 name.answer = fresh
-                name.expires = now + failureLifetime
+                name.expires = now + state.failureLifetime
             }
             state.names[host] = name
             return (name.answer ?? fresh, waiting)

@@ -84,7 +84,7 @@ extension ServerPool {
     /// Why a server that is still counted as linked or opening has no place here, but for its age.
     private func reasonToClose(openedAt: Instant) -> CloseReason? {
         if isPaused { return .paused }
-        if let reconnectedAt, openedAt < reconnectedAt { return .reconnect }
+        if isOutdated(openedAt: openedAt) { return .reconnect }
         return serverCount > serversLimit ? .superfluous : nil
     }
 

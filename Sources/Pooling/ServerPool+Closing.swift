@@ -74,6 +74,11 @@ extension ServerPool {
         return takeAllIdle()
     }
 
+    /// Whether a server was opened before the last `reconnect(at:)`: it closes when it comes back.
+    public func isOutdated(openedAt: Instant) -> Bool {
+        reconnectedAt.map { openedAt < $0 } ?? false
+    }
+
     /// Whether a server that was used is too old to keep. Each server's limit lies 0 to 10 % below
     /// `serverLifetime`; where follows from its name.
     func isOverLifetime(_ server: ServerID, openedAt: Instant, at now: Instant) -> Bool {

@@ -102,6 +102,9 @@ public struct ServerPool: Sendable {
         return queues.lazy.compactMap(\.brokenInvariant).first
     }
 
+    /// The servers that nobody uses. O(n).
+    public var idleServers: [ServerID] { idle.map(\.server) }
+
     var serverCount: Int { idle.count + linkedCount + openingCount }
 
     /// Whether `serversMax` may be passed at all.

@@ -60,6 +60,10 @@ public struct ClientReport: Sendable {
     public var applicationName: String
     public var statementCount: Int
     public var linkedProcessID: UInt32
+    /// Received and not yet passed on.
+    public var heldByteCount: Int
+    /// Not yet taken by the socket.
+    public var unsentByteCount: Int
 }
 
 /// Where workers leave their lists; the asker waits until all have.
@@ -67,17 +71,29 @@ public final class ReportDesk: Sendable {
     private struct Lists: Sendable {
         var clients: [ClientReport] = []
         var servers: [ServerReport] = []
+        var clientPlaceCount = 0
         var missing: Int
     }
 
     private let lists: Guarded<Lists>
+    let wantsClients: Bool
 
-    public init(workerCount: Int) { lists = Guarded(Lists(missing: workerCount)) }
+    /// `wantsClients`: false = servers only, which is cheaper.
+    public init(workerCount: Int, wantsClients: Bool = true) {
+        lists = Guarded(Lists(missing: workerCount))
+        self.wantsClients = wantsClients
+    }
 
-    func add(_ clients: [ClientReport], _ servers: [ServerReport]) {
+    /// Places for clients that were used once, in all slabs.
+    public var clientPlaceCount: Int { lists.withLock { $0.clientPlaceCount } }
+
+    func add(
+        _ clients: [ClientReport], _ servers: [ServerReport], clientPlaceCount: Int = 0
+    ) {
         lists.withLock {
             $0.clients += clients
             $0.servers += servers
+            $0.clientPlaceCount += clientPlaceCount
             $0.missing -= 1
         }
     }

@@ -53,22 +53,37 @@ public struct PoolState: Sendable {
     /// From a client's right proof: logs in to servers that hold the same SCRAM secret.
     public var learnedClientKey: [UInt8]?
     public var statistics = PoolStatistics()
-    public var isDisabled = false
+    /// Since when there is neither a client nor a server; nil = there is, or nobody has looked.
+    var unusedSince: Instant?
     /// Who held the servers for the longest, when it was last asked for.
     var holders: (text: String, at: Instant)?
     /// Which host the next connection goes to.
     public var nextHost = 0
+
+    /// Whether there was neither a client nor a server for `duration`; to be asked now and then.
+    mutating func isUnused(for duration: Duration, at now: Instant) -> Bool {
+        guard machine.clientCount == 0, machine.counts.servers == 0, !machine.isPaused else {
+            unusedSince = nil
+            return false
+        }
+        let since = unusedSince ?? now
+        unusedSince = since
+        return now - since >= duration
+    }
 }
 
 /// One pool: a database and user, shared by all workers.
 public final class Pool: Sendable {
     public let id: PoolID
+    /// Lowest free place in the directory when the pool was made; used again when it is forgotten.
+    let place: Int
     public let database: String
     public let user: String
     public let state: Guarded<PoolState>
 
-    init(id: PoolID, profile: PoolProfile, workerCount: Int) {
+    init(id: PoolID, place: Int, profile: PoolProfile, workerCount: Int) {
         self.id = id
+        self.place = place
         database = profile.database
         user = profile.user
         state = Guarded(

@@ -6,6 +6,8 @@ internal import Session
 /// What a worker must know of a pool's settings at every message, ready to compute with: each
 /// worker has its own copy, so that no lock is taken for it.
 struct PoolLimits {
+    /// Whose limits these are.
+    var pool = PoolID(number: 0)
     let mode: PoolMode
     let queryTimeout: Limit
     let queryWaitTimeout: Limit
@@ -55,11 +57,14 @@ struct Limit {
 extension Worker where Loop: ~Copyable {
     /// The limits of `pool` as of the last reload that this worker has heard of.
     mutating func limits(of pool: Pool) -> PoolLimits {
-        let number = Int(pool.id.number)
-        if number < poolLimits.count, let known = poolLimits[number] { return known }
-        while poolLimits.count <= number { poolLimits.append(nil) }
-        let made = pool.state.withLock { PoolLimits($0.profile.session, $0.profile.pool) }
-        poolLimits[number] = made
+        let place = pool.place
+        if place < poolLimits.count, let known = poolLimits[place], known.pool == pool.id {
+            return known
+        }
+        while poolLimits.count <= place { poolLimits.append(nil) }
+        var made = pool.state.withLock { PoolLimits($0.profile.session, $0.profile.pool) }
+        made.pool = pool.id
+        poolLimits[place] = made
         return made
     }
 

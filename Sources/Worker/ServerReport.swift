@@ -18,4 +18,10 @@ public struct ServerReport: Sendable {
     public var tls: String
     public var applicationName: String
     public var statementCount: Int
+    /// It was opened before the last RECONNECT or change of its settings: it closes at its release.
+    public var isOutdated: Bool
+    /// Received and not yet passed on.
+    public var heldByteCount: Int
+    /// Not yet taken by the socket.
+    public var unsentByteCount: Int
 }

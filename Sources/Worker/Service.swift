@@ -31,20 +31,10 @@ public final class Service: Sendable {
     let mockKey: [UInt8]
     /// Clients of each worker, for the choice where a new one goes.
     let clientCounts: Guarded<[Int]>
-    private let directory = Guarded(Directory())
+    let directory = Guarded(PoolDirectory())
     private let mailboxes: Guarded<[Mailbox<Mail>]>
     private let consoleBox: Guarded<(any ConsoleService)?>
     private let stopping = Atomic<Bool>(false)
-
-    private struct Directory {
-        var pools: [PoolKey: Pool] = [:]
-        var lastID: UInt32 = 0
-    }
-
-    struct PoolKey: Hashable {
-        let database: String
-        let user: String
-    }
 
     public init(settings: ServiceSettings, log: @escaping LogSink) throws(TLSError) {
         workerCount = max(1, min(127, settings.workers > 0 ? settings.workers : Threads.coreCount()))
@@ -96,26 +86,6 @@ public final class Service: Sendable {
         for worker in 0..<UInt8(workerCount) { post(make(worker), to: worker) }
     }
 
-    /// The pool for `profile`, made when it is not there yet.
-    func pool(for profile: PoolProfile) -> Pool {
-        let key = PoolKey(database: profile.database, user: profile.user)
-        return directory.withLock { directory in
-            if let pool = directory.pools[key] { return pool }
-            directory.lastID += 1
-            let pool = Pool(
-                id: PoolID(number: directory.lastID), profile: profile, workerCount: workerCount)
-            directory.pools[key] = pool
-            return pool
-        }
-    }
-
-    /// All pools, by database and user.
-    public var pools: [Pool] {
-        directory.withLock { Array($0.pools.values) }.sorted {
-            ($0.database, $0.user) < ($1.database, $1.user)
-        }
-    }
-
     /// New settings hold from now on: pools get theirs; databases that are gone take no new client.
     public func reload(_ settings: ServiceSettings) throws(TLSError) {
         let clientContext: TLSContext? =
@@ -128,6 +98,7 @@ public final class Service: Sendable {
         serverTLS.withLock { $0 = serverContext }
         let old = self.settings
         settingsBox.withLock { $0 = settings }
+        resolver.setLifetimes(settings.dnsLifetime, failures: settings.dnsFailureLifetime)
         let now = MonotonicClock.now()
         for pool in pools {
             guard let profile = settings.profile(database: pool.database, user: pool.user) else {

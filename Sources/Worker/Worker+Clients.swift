@@ -50,7 +50,6 @@ extension Worker where Loop: ~Copyable {
             return
         }
         let bytes = loop.bytes(in: buffer)
-        countReceived(slot, bytes.byteCount)
         if clients[slot].tls == nil {
             take(slot, bytes)
         } else {
@@ -59,11 +58,6 @@ extension Worker where Loop: ~Copyable {
         loop.recycle(buffer)
         guard isClient(slot, id.generation), clients[slot].phase != .closing else { return }
         if !mustPause(slot) { armClientReceive(slot) }
-    }
-
-    private func countReceived(_ slot: Int, _ byteCount: Int) {
-        guard case .linked(let server) = clients[slot].phase else { return }
-        servers[Int(server.slot)].tally.receivedByteCount += byteCount
     }
 
     /// Whether reading on would only pile up bytes.
@@ -183,6 +177,7 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ serverSlot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
     ) {
         var step = ClientStep.consumed
+        let start = offset
         do throws(SessionError) {
             step = try clients[slot].session.receivedLinked(
                 bytes, from: &offset, server: &servers[serverSlot].session, toServer: &toServer,
@@ -191,6 +186,7 @@ extension Worker where Loop: ~Copyable {
             flushToServer(serverSlot, bytes)
             return closeClient(slot, error.reply)
         }
+        servers[serverSlot].tally.receivedByteCount += offset - start
         clients[slot].isStalled = step == .stalled
         let id = clients[slot].id
         flushToServer(serverSlot, bytes)

@@ -167,18 +167,19 @@ extension Worker where Loop: ~Copyable {
             closeClient(slot, refusal)
             return false
         }
-        let pool = service.pool(for: profile)
+        if service.holds.disabled.contains(request.database) {
+            closeClient(
+                slot,
+                .fatal(
+                    .cannotConnectNow, "database \"\(request.database)\" is disabled",
+                    hint: "ENABLE on the console lets clients in again."))
+            return false
+        }
+        let pool = service.pool(for: profile, countsClient: true)
         clients[slot].pool = pool
-        let isDisabled = pool.state.withLock { state in
-            state.machine.clientCount += 1
+        pool.state.withLock { state in
             state.statistics.loginCount += 1
             if let key = login.scramClientKey { state.learnedClientKey = key }
-            return state.isDisabled
-        }
-        if isDisabled {
-            closeClient(
-                slot, .fatal(.cannotConnectNow, "database \"\(request.database)\" is disabled"))
-            return false
         }
         clients[slot].session.replacesNames =
             profile.session.mode != .session && profile.session.preparedStatementsMax > 0

@@ -195,7 +195,13 @@ extension Worker where Loop: ~Copyable {
         let now = now
         for pool in service.pools {
             var closing: [ServerID] = []
-            pool.state.withLock { $0.machine.expire(at: now, into: &closing) }
+            let isUnused = pool.state.withLock { state in
+                state.machine.expire(at: now, into: &closing)
+                return state.isUnused(for: settings.wildcardIdleTimeout, at: now)
+            }
+            if isUnused, settings.databases[pool.database] == nil {
+                service.forget(pool, at: now)
+            }
             for server in closing { takeOverAndClose(server) }
             openServers(of: pool)
         }

@@ -37,7 +37,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var scramSecrets: [String: ScramSecret] = [:]
     /// As of the last reload; see `reloaded`.
     var settings: ServiceSettings
-    /// By pool number; nil = not asked for yet.
+    /// By the pool's place; nil = not asked for yet.
     var poolLimits: [PoolLimits?] = []
     var isStopped = false
     private var mails: [Mail] = []
@@ -181,7 +181,9 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case .consoleReply(let client, let bytes):
             consoleReplied(client, bytes)
         case .report(let desk):
-            desk.add(clientReports(), serverReports())
+            desk.add(
+                desk.wantsClients ? clientReports() : [], serverReports(),
+                clientPlaceCount: clientSlots.highestCount)
         case .kill(let client, let reply):
             guard isClient(Int(client.slot), client.generation) else { return }
             closeClient(Int(client.slot), reply)

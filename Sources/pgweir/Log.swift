@@ -1,8 +1,9 @@
-// Log lines: one line per event, on standard error, from any thread.
+// Log lines: one line per event, on standard error or in a file, from any thread.
 
 internal import Configuration
 internal import EventLoop
 internal import Foundation
+internal import Synchronization
 internal import Worker
 
 func printError(_ text: String) {
@@ -11,26 +12,49 @@ func printError(_ text: String) {
 
 /// Writes the data plane's log lines.
 final class LogWriter: Sendable {
-    private let settings: LogSettings
-    private let lines = Guarded(0)
+    private struct Target {
+        var format: LogFormat
+        var file: AppendedFile
+    }
 
-    init(settings: LogSettings) { self.settings = settings }
+    private let target: Guarded<Target>
+    /// Apart from the target: most messages below it cost no lock.
+    private let threshold: Atomic<Int>
+
+    init(settings: LogSettings) throws(SocketError) {
+        target = Guarded(
+            Target(format: settings.format, file: try LogWriter.open(settings)))
+        threshold = Atomic(LogWriter.rank(settings.level))
+    }
+
+    /// The file that `settings` ask for, opened again even if it is in use now: it may have been
+    /// renamed.
+    static func open(_ settings: LogSettings) throws(SocketError) -> AppendedFile {
+        guard let path = settings.file else { return .standardError }
+        return try AppendedFile(path: path)
+    }
+
+    /// Lines go to `file` from now on.
+    func use(_ file: AppendedFile, _ settings: LogSettings) {
+        target.withLock { $0 = Target(format: settings.format, file: file) }
+        threshold.store(LogWriter.rank(settings.level), ordering: .relaxed)
+    }
 
     func write(_ level: LogSeverity, _ text: String) {
-        guard rank(level) >= threshold else { return }
+        guard rank(level) >= threshold.load(ordering: .relaxed) else { return }
         let time = Date().formatted(
-            .iso8601.year().month().day().timeSeparator(.colon).time(includingFractionalSeconds: true))
+            .iso8601.year().month().day().timeSeparator(.colon).time(
+                includingFractionalSeconds: true))
         let clean = LogWriter.oneLine(text)
-        let line =
-            switch settings.format {
-            case .text: "\(time) \(name(level)) \(clean)\n"
-            case .json:
-                "{\"time\":\"\(time)\",\"level\":\"\(name(level))\",\"message\":\""
-                    + LogWriter.escapedForJSON(clean) + "\"}\n"
-            }
-        lines.withLock {
-            $0 += 1
-            FileHandle.standardError.write(Data(line.utf8))
+        target.withLock { target in
+            let line =
+                switch target.format {
+                case .text: "\(time) \(name(level)) \(clean)\n"
+                case .json:
+                    "{\"time\":\"\(time)\",\"level\":\"\(name(level))\",\"message\":\""
+                        + LogWriter.escapedForJSON(clean) + "\"}\n"
+                }
+            target.file.append(line)
         }
     }
 
@@ -52,8 +76,8 @@ final class LogWriter: Sendable {
         }
     }
 
-    private var threshold: Int {
-        switch settings.level {
+    private static func rank(_ level: LogLevel) -> Int {
+        switch level {
         case .trace: 0
         case .debug: 1
         case .info: 2

@@ -27,7 +27,7 @@ struct Run: ParsableCommand {
 
     func run() throws {
         let loaded = try load(config)
-        let pooler = Pooler(loaded: loaded, path: config)
+        let pooler = try Pooler(loaded: loaded, path: config)
         try pooler.run()
     }
 }

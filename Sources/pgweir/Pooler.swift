@@ -16,11 +16,20 @@ final class Pooler: Sendable {
     private let loaded: Guarded<LoadedConfiguration>
     private let log: LogWriter
     private let isEnding = Guarded(false)
+    /// RELOAD, SIGHUP and SET one after the other.
+    private let changing = Guarded(())
 
-    init(loaded: LoadedConfiguration, path: String) {
+    init(loaded: LoadedConfiguration, path: String) throws {
         self.loaded = Guarded(loaded)
         self.path = path
-        log = LogWriter(settings: loaded.log)
+        do throws(SocketError) {
+            log = try LogWriter(settings: loaded.log)
+        } catch {
+            printError(
+                "the log file cannot be opened: \(error). Change logfile (in TOML: file in [log]), "
+                    + "or make its directory writable.")
+            throw ExitCode.failure
+        }
     }
 
     /// Runs until a signal or the console ends it.
@@ -36,12 +45,13 @@ final class Pooler: Sendable {
             printError("TLS: \(error)")
             throw ExitCode.failure
         }
-        let sockets = try listen(settings.listen, service)
+        let sockets = try listen(settings.listen, settings.tcp)
         let threads = try startWorkers(service, sockets)
         let console = Console(
             service: service,
             shown: { [self] in loaded.withLock { $0.shown } },
-            reload: { [self] in reload(service) },
+            reload: { [self] in changing.withLock { _ in reload(service) } },
+            set: { [self] key, value in changing.withLock { _ in set(key, value, service) } },
             shutdown: { [self] in end(service, $0) })
         service.console = console
         log.write(
@@ -62,12 +72,14 @@ final class Pooler: Sendable {
     }
 
     private func listen(
-        _ settings: ListenSettings, _ service: Service
+        _ settings: ListenSettings, _ tcp: TCPSettings
     ) throws -> [(socket: Int32, isUnix: Bool)] {
+        let deferAccept = Int32(clamping: tcp.deferAccept.components.seconds)
         var sockets: [(socket: Int32, isUnix: Bool)] = []
         do throws(SocketError) {
             for address in addresses(settings) {
-                let socket = try Sockets.listenTCP(address, backlog: settings.backlog)
+                let socket = try Sockets.listenTCP(
+                    address, backlog: settings.backlog, deferAcceptSeconds: deferAccept)
                 sockets.append((socket, false))
                 let name = Sockets.localAddress(socket) ?? address
                 log.write(.info, "listening on \(name)")
@@ -163,18 +175,57 @@ final class Pooler: Sendable {
         do throws(ConfigurationErrors) {
             fresh = try ConfigurationFile.load(path: path)
         } catch {
+            // The log may have been rotated all the same.
+            reopenLog()
             for problem in error.problems { log.write(.error, "RELOAD: \(problem)") }
             return error.problems.map { "\($0)" }.joined(separator: "; ")
+        }
+        if let reason = use(fresh, service) {
+            log.write(.error, "RELOAD: \(reason)")
+            return reason
+        }
+        log.write(.info, "RELOAD: done")
+        return nil
+    }
+
+    /// Changes one key until the next RELOAD. nil = done; else why it stays.
+    private func set(_ key: String, _ value: String, _ service: Service) -> SettingRefusal? {
+        let fresh: LoadedConfiguration
+        do throws(SettingRefusal) {
+            fresh = try loaded.withLock { $0 }.setting(key, to: value)
+        } catch {
+            return error
+        }
+        if let reason = use(fresh, service) { return SettingRefusal(reason: reason) }
+        log.write(.info, "SET \(key) = \(value)")
+        return nil
+    }
+
+    /// nil = `fresh` holds now; else why nothing has changed.
+    private func use(_ fresh: LoadedConfiguration, _ service: Service) -> String? {
+        let file: AppendedFile
+        do throws(SocketError) {
+            file = try LogWriter.open(fresh.log)
+        } catch {
+            return "the log file cannot be opened: \(error)"
         }
         do throws(TLSError) {
             try service.reload(fresh.settings)
         } catch {
-            log.write(.error, "RELOAD: TLS: \(error)")
             return "TLS: \(error)"
         }
+        log.use(file, fresh.log)
         loaded.withLock { $0 = fresh }
-        log.write(.info, "RELOAD: done")
         return nil
+    }
+
+    private func reopenLog() {
+        let settings = loaded.withLock { $0.log }
+        do throws(SocketError) {
+            log.use(try LogWriter.open(settings), settings)
+        } catch {
+            log.write(.error, "the log file cannot be opened: \(error); the old one stays in use")
+        }
     }
 
     /// HUP reloads, INT waits for servers, TERM waits for clients; a second one ends at once.
@@ -182,7 +233,7 @@ final class Pooler: Sendable {
         _ = Threads.start(name: "signals") { [self] in
             while true {
                 switch Signals.wait(for: [SIGHUP, SIGINT, SIGTERM, SIGQUIT]) {
-                case SIGHUP: _ = reload(service)
+                case SIGHUP: changing.withLock { _ in _ = reload(service) }
                 case SIGINT: end(service, .waitForServers)
                 case SIGTERM: end(service, .waitForClients)
                 case SIGQUIT: end(service, .immediate)

@@ -111,8 +111,19 @@ import Testing
         ),
         (
             "logfile = \"x\"",
-            "t.toml:3: logfile: only in ini files. File for the log. Empty = standard error. In "
-                + "TOML: `file` in [log]."
+            "t.toml:3: logfile: only in ini files. File that log lines are appended to; opened "
+                + "again at RELOAD and SIGHUP, so that it can be rotated. Empty = standard error. "
+                + "In TOML: `file` in [log]."
+        ),
+        (
+            "workers = 1\nio = \"epoll\"",
+            "t.toml:4: io: epoll is not available in this version, only io_uring; leave the key "
+                + "out"
+        ),
+        (
+            "[http]\nlisten = \"[::1]:9930\"",
+            "t.toml:4: listen: metrics and health checks are not available in this version; leave "
+                + "the key out, and use SHOW STATS and SHOW POOLS on the console"
         ),
         (
             "[http]\nlisten = \"::1:99\"",

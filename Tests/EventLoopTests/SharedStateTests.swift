@@ -164,6 +164,43 @@ private final class Box: Sendable {
         #expect(lookups.value.load(ordering: .relaxed) == 1)
     }
 
+    @Test func `the names that were looked up can be listed`() throws {
+        let address = try #require(SocketAddress(numeric: "10.0.0.1", port: 0))
+        let resolver = Resolver(
+            lifetime: .seconds(100), failureLifetime: .seconds(1000),
+            lookup: { host in
+                host == "good"
+                    ? .success([address]) : .failure(ResolverError(host: host, text: "gone"))
+            })
+        #expect(resolver.names.isEmpty)
+        let before = MonotonicClock.now()
+        for host in ["good", "bad", "10.1.2.3"] { _ = try ask(resolver, host) }
+        let after = MonotonicClock.now()
+        let names = resolver.names
+        #expect(names.map(\.host) == ["bad", "good"])
+        #expect(names.map(\.addresses) == [[], [address]])
+        #expect(names.allSatisfy { !$0.isPending })
+        for (name, lifetime) in zip(names, [Duration.seconds(1000), .seconds(100)]) {
+            #expect((before + lifetime...after + lifetime).contains(name.expires))
+        }
+    }
+
+    @Test func `lifetimes can be changed`() throws {
+        let lookups = SharedCounter()
+        let address = try #require(SocketAddress(numeric: "10.0.0.1", port: 0))
+        let resolver = Resolver(
+            lifetime: .zero, failureLifetime: .zero,
+            lookup: { _ in
+                lookups.value.wrappingAdd(1, ordering: .relaxed)
+                return .success([address])
+            })
+        for _ in 0..<2 { _ = try ask(resolver, "db").get() }
+        #expect(lookups.value.load(ordering: .relaxed) == 2)
+        resolver.setLifetimes(.seconds(100), failures: .zero)
+        for _ in 0..<3 { _ = try ask(resolver, "db").get() }
+        #expect(lookups.value.load(ordering: .relaxed) == 3)
+    }
+
     @Test func `a failed refresh keeps the last good answer`() throws {
         let lookups = SharedCounter()
         let address = try #require(SocketAddress(numeric: "10.0.0.1", port: 0))

@@ -93,6 +93,8 @@ def test_show_counts_what_there_is(pooler, connect):
     busy.ask("commit")
     stats = next(row for row in show(pooler, "stats") if row["database"] == "app")
     assert int(stats["total_query_count"]) >= before + 5
+    assert int(stats["total_received"]) >= 5 * len(query("select 1"))
+    assert int(stats["total_sent"]) >= 5 * len(query("select 1"))
 
 
 def test_show_config_hides_no_key_and_tells_no_secret(pooler):

@@ -70,7 +70,14 @@ class Pooler:
     """One running pooler in front of `postgres`."""
 
     def __init__(
-        self, postgres, settings=None, databases=None, users=None, secrets=None, kind=KIND
+        self,
+        postgres,
+        settings=None,
+        databases=None,
+        users=None,
+        secrets=None,
+        sections=None,
+        kind=KIND,
     ):
         self.kind = kind
         self.postgres = postgres
@@ -101,6 +108,7 @@ class Pooler:
         }
         if users:
             self.sections["users"] = users
+        self.sections.update(sections or {})
 
     def write_secrets(self, secrets):
         """Writes auth_file: `{user: secret}`."""
