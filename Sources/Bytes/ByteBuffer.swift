@@ -131,7 +131,8 @@
     ) {
         reserve(byteCount)
         guard let base = unsafe base else { return }
-        let written = unsafe body(UnsafeMutableRawBufferPointer(start: base + tail, count: byteCount))
+        let written = unsafe body(
+            UnsafeMutableRawBufferPointer(start: base + tail, count: byteCount))
         precondition(written >= 0 && written <= byteCount)
         tail += written
     }

@@ -3,7 +3,7 @@
 // came from a peer first, so that no peer can cause it.
 
 #if canImport(Glibc)
-internal import Glibc
+    internal import Glibc
 #endif
 
 extension RawSpan {

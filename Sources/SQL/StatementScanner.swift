@@ -137,8 +137,10 @@ public struct StatementScanner: ~Copyable {
 
     private mutating func note(_ token: Token, _ text: borrowing RawSpan) {
         let quote = token.kind == .quotedIdentifier ? 1 : 0
-        let name = token.range.lowerBound + quote..<max(
-            token.range.lowerBound + quote, token.range.upperBound - quote)
+        let name =
+            token.range.lowerBound
+            + quote..<max(
+                token.range.lowerBound + quote, token.range.upperBound - quote)
         guard name.count >= 4 else {
             if isInCreate, has("as", text, name), take("execute", text) { execute(text) }
             return

@@ -246,8 +246,10 @@ public struct ClientLogin: Sendable {
         if piece.opens == ClientTag.terminate { return .closed }
         guard piece.opens == ClientTag.password else {
             return .refused(
-                .fatal(.protocolViolation, "expected password response, got message type "
-                    + "\(piece.opens ?? 0)"))
+                .fatal(
+                    .protocolViolation,
+                    "expected password response, got message type "
+                        + "\(piece.opens ?? 0)"))
         }
         guard piece.closes else {
             offset = start

@@ -27,6 +27,8 @@ public struct ClientSession: ~Copyable {
     public var followsState: Bool
     /// A DEALLOCATE or DISCARD is under way; messages behind it wait for its answer.
     var waitsForReset = false
+    /// The server was told not to hold back its answer to it.
+    var asksForReset = false
     /// The portal that was bound last holds one; it is under way once executed.
     var bindsReset = false
     /// What happens to the rest of the message that is cut off at the end of the bytes.
@@ -144,13 +146,15 @@ extension ClientSession {
                 guard server.ledger.isEmpty else {
                     scanner = before
                     offset = piece.start
-                    if !server.ledger.hasEnd {
+                    if !asksForReset, !server.ledger.hasEnd {
+                        asksForReset = true
                         toServer.spill(bytes)
                         ClientMessages.flush(to: &toServer.buffer)
                     }
                     return .stalled
                 }
                 waitsForReset = false
+                asksForReset = false
             }
             if tag == ClientTag.terminate { return .terminated }
             if server.skipsUntilSync, tag != ClientTag.sync {

@@ -154,8 +154,9 @@ public struct ServerLogin: Sendable {
             ClientMessages.password(response, to: &reply)
             return .needsMore
         case 10:
-            guard body.string(in: 4..<body.byteCount).split(separator: "\0")
-                .contains("SCRAM-SHA-256")
+            guard
+                body.string(in: 4..<body.byteCount).split(separator: "\0")
+                    .contains("SCRAM-SHA-256")
             else {
                 return .failed(
                     "none of the server's SASL authentication mechanisms are supported")

@@ -25,7 +25,8 @@ public enum StartupOptions {
             // In a long option a hyphen stands for an underscore, as in PostgreSQL.
             let name = String(setting[..<equals].map { $0 == "-" ? "_" : $0 })
             found.append(
-                StartupParameter(name: name, value: String(setting[setting.index(after: equals)...])))
+                StartupParameter(
+                    name: name, value: String(setting[setting.index(after: equals)...])))
         }
         return found
     }

@@ -34,7 +34,8 @@ struct PoolLimits {
         idleTransactionTimeout = Limit(session.idleTransactionTimeout)
         transactionTimeout = Limit(session.mode == .session ? .zero : session.transactionTimeout)
         clientIdleTimeout = Limit(session.clientIdleTimeout)
-        watchesLinked = queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
+        watchesLinked =
+            queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
     }
 }
 

@@ -2,9 +2,9 @@ public import Bytes
 public import EventLoop
 internal import Pooling
 internal import Session
+internal import Synchronization
 public import TLS
 internal import Wire
-internal import Synchronization
 
 /// How much a log line matters.
 public enum LogSeverity: Sendable {
@@ -37,7 +37,8 @@ public final class Service: Sendable {
     private let stopping = Atomic<Bool>(false)
 
     public init(settings: ServiceSettings, log: @escaping LogSink) throws(TLSError) {
-        workerCount = max(1, min(127, settings.workers > 0 ? settings.workers : Threads.coreCount()))
+        workerCount = max(
+            1, min(127, settings.workers > 0 ? settings.workers : Threads.coreCount()))
         self.log = log
         startedAt = MonotonicClock.now()
         settingsBox = Guarded(settings)

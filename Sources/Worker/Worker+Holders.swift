@@ -63,7 +63,9 @@ extension Worker where Loop: ~Copyable {
     /// A client of some worker is about to be refused.
     mutating func nameHolders(_ desk: HolderDesk) {
         guard let all = desk.add(longestHolders(of: desk.pool)) else { return }
-        let text = all.isEmpty ? "" : " Held by: " + all.prefix(3).map(\.text).joined(separator: "; ") + "."
+        let text =
+            all.isEmpty
+            ? "" : " Held by: " + all.prefix(3).map(\.text).joined(separator: "; ") + "."
         let now = now
         desk.pool.state.withLock { $0.holders = (text, now) }
         let reply = waitRefusal(desk.message, desk.pool, text)
@@ -76,7 +78,8 @@ extension Worker where Loop: ~Copyable {
         }
         return .fatal(
             .tooManyConnections, message,
-            detail: "Pool \(pool.database)/\(pool.user): pool_size \(max), \(counts.linked) servers "
+            detail:
+                "Pool \(pool.database)/\(pool.user): pool_size \(max), \(counts.linked) servers "
                 + "in use, \(counts.opening) being opened, \(counts.idle) idle, "
                 + "\(counts.waiting) clients waiting.\(holders)",
             hint: "Look at SHOW CLIENTS for who holds the servers; raise pool_size or shorten "

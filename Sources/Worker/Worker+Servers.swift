@@ -244,7 +244,8 @@ extension Worker where Loop: ~Copyable {
         }
         if servers[slot].session.isQuestioned {
             service.log(
-                .warning, "\(name(ofServer: slot)): kept for its client, because it cannot be "
+                .warning,
+                "\(name(ofServer: slot)): kept for its client, because it cannot be "
                     + "asked what the client has left: \(fields.message)")
             servers[slot].session.unanswered(client: &clients[Int(client.slot)].session)
             return true

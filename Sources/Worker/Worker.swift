@@ -1,6 +1,6 @@
+internal import Authentication
 internal import Bytes
 public import EventLoop
-internal import Authentication
 internal import HeapModule
 internal import Session
 internal import TLS

@@ -72,4 +72,3 @@ final class LoopWorld {
 func token(_ kind: UInt8, _ slot: UInt32 = 0, _ generation: UInt32 = 0) -> Token {
     Token(kind: kind, slot: slot, generation: generation)
 }
-

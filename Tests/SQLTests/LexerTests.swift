@@ -1,8 +1,7 @@
+internal import Bytes
 import Testing
 
 @testable import SQL
-
-internal import Bytes
 
 @Suite struct LexerTests {
     /// The tokens of `text`, kinds and words.
@@ -18,44 +17,50 @@ internal import Bytes
     }
 
     @Test func words() {
-        #expect(cut("select A_1$ from \"a\"\"b\"") == [
-            "word:select", "word:A_1$", "word:from", "quotedIdentifier:\"a\"\"b\"",
-        ])
+        #expect(
+            cut("select A_1$ from \"a\"\"b\"") == [
+                "word:select", "word:A_1$", "word:from", "quotedIdentifier:\"a\"\"b\"",
+            ])
     }
 
     @Test func commentsAreSkipped() {
         #expect(cut("a -- b ' \n c /* d /* e */ ; */ f") == ["word:a", "word:c", "word:f"])
         #expect(cut("a /* never ends ;") == ["word:a"])
-        #expect(cut("1 - -2 /3") == [
-            "number:1", "symbol:-", "symbol:-", "number:2", "symbol:/", "number:3",
-        ])
+        #expect(
+            cut("1 - -2 /3") == [
+                "number:1", "symbol:-", "symbol:-", "number:2", "symbol:/", "number:3",
+            ])
     }
 
     @Test func strings() {
         #expect(cut("'it''s' x") == ["string:'it''s'", "word:x"])
         #expect(cut(#"'a\' b"#) == [#"string:'a\'"#, "word:b"])
         #expect(cut(#"'a\' b'"#, conforming: false) == [#"string:'a\' b'"#])
-        #expect(cut(#"E'a\' b' N'x' X'1F' U&'d\0061' U&"x""#) == [
-            #"string:E'a\' b'"#, "string:N'x'", "string:X'1F'", #"string:U&'d\0061'"#,
-            #"quotedIdentifier:U&"x""#,
-        ])
+        #expect(
+            cut(#"E'a\' b' N'x' X'1F' U&'d\0061' U&"x""#) == [
+                #"string:E'a\' b'"#, "string:N'x'", "string:X'1F'", #"string:U&'d\0061'"#,
+                #"quotedIdentifier:U&"x""#,
+            ])
         #expect(cut("'a'\n  'b' 'c'") == ["string:'a'\n  'b'", "string:'c'"])
         #expect(cut("'a' -- comment\n 'b';") == ["string:'a' -- comment\n 'b'", "semicolon:;"])
     }
 
     @Test func dollarQuotes() {
-        #expect(cut("$$a;b$$;$x$ $$ $x$ $1 a$1") == [
-            "dollarString:$$a;b$$", "semicolon:;", "dollarString:$x$ $$ $x$", "parameter:$1",
-            "word:a$1",
-        ])
+        #expect(
+            cut("$$a;b$$;$x$ $$ $x$ $1 a$1") == [
+                "dollarString:$$a;b$$", "semicolon:;", "dollarString:$x$ $$ $x$", "parameter:$1",
+                "word:a$1",
+            ])
         #expect(cut("$a$ $b$ $ab$") == ["dollarString:$a$ $b$ $ab$"])
     }
 
     @Test func numbers() {
-        #expect(cut("1.5e-3 1..2 .5 1e x") == [
-            "number:1.5e-3", "number:1", "dot:.", "number:.2", "number:.5", "number:1", "word:e",
-            "word:x",
-        ])
+        #expect(
+            cut("1.5e-3 1..2 .5 1e x") == [
+                "number:1.5e-3", "number:1", "dot:.", "number:.2", "number:.5", "number:1",
+                "word:e",
+                "word:x",
+            ])
     }
 
     @Test func unfinishedQuotesReachToTheEnd() {
@@ -65,7 +70,8 @@ internal import Bytes
     }
 
     @Test func everyPrefixEndsInsideTheText() {
-        let text = Array("SELECT E'\\'' || $q$;$q$ /* c */ -- d\n , \"x\"\"\" . 1.e5 U&'' ; 'a'\n'b'".utf8)
+        let text = Array(
+            "SELECT E'\\'' || $q$;$q$ /* c */ -- d\n , \"x\"\"\" . 1.e5 U&'' ; 'a'\n'b'".utf8)
         for count in 0...text.count {
             Array(text.prefix(count)).withRawSpan { bytes in
                 var lexer = Lexer()

@@ -1,7 +1,6 @@
-import Testing
-
 internal import Bytes
 internal import SQL
+import Testing
 
 @Suite struct StatementScannerTests {
     private func facts(_ text: String) -> StatementFacts {
@@ -65,28 +64,31 @@ internal import SQL
     ])
     func blocks(_ text: String, _ block: BlockEffect) { #expect(facts(text).block == block) }
 
-    @Test(arguments: [
-        ("select pg_advisory_lock(1)", Suspicions.advisoryLocks),
-        ("select pg_catalog.\"pg_try_advisory_lock_shared\"(1)", .advisoryLocks),
-        ("select pg_advisory_unlock_all()", [.advisoryLocks, .removals]),
-        ("create temp table t (a int)", .temporaryObjects),
-        ("create or replace local temporary view v as select 1", .temporaryObjects),
-        ("select 1 into temp t", .temporaryObjects), ("create table pg_temp.t()", .temporaryObjects),
-        ("declare c cursor with hold for select 1", .heldCursors),
-        ("declare c cursor for select 1", []), ("listen a", .channels),
-        ("unlisten *", [.channels, .removals]), ("load 'x'", .libraries),
-        ("select setseed(0)", .seed), ("set seed to 0.5", .seed),
-        ("select currval('a')", .sequenceReads), ("insert into t values (1)", .sequenceWrites),
-        ("drop table t", .removals), ("close c", .removals), ("discard temp", .removals),
-        ("update pg_settings set setting = 1", .anyParameter),
-        ("do $$ begin end $$", .anything), ("call p()", .anything),
-    ] as [(String, Suspicions)])
+    @Test(
+        arguments: [
+            ("select pg_advisory_lock(1)", Suspicions.advisoryLocks),
+            ("select pg_catalog.\"pg_try_advisory_lock_shared\"(1)", .advisoryLocks),
+            ("select pg_advisory_unlock_all()", [.advisoryLocks, .removals]),
+            ("create temp table t (a int)", .temporaryObjects),
+            ("create or replace local temporary view v as select 1", .temporaryObjects),
+            ("select 1 into temp t", .temporaryObjects),
+            ("create table pg_temp.t()", .temporaryObjects),
+            ("declare c cursor with hold for select 1", .heldCursors),
+            ("declare c cursor for select 1", []), ("listen a", .channels),
+            ("unlisten *", [.channels, .removals]), ("load 'x'", .libraries),
+            ("select setseed(0)", .seed), ("set seed to 0.5", .seed),
+            ("select currval('a')", .sequenceReads), ("insert into t values (1)", .sequenceWrites),
+            ("drop table t", .removals), ("close c", .removals), ("discard temp", .removals),
+            ("update pg_settings set setting = 1", .anyParameter),
+            ("do $$ begin end $$", .anything), ("call p()", .anything),
+        ] as [(String, Suspicions)])
     func suspicions(_ text: String, _ wanted: Suspicions) {
         #expect(facts(text).suspicions == wanted)
     }
 
     @Test func preparedStatements() {
-        let text = "PREPARE \"P\" (int) AS select $1; execute p(1); deallocate prepare q; deallocate all"
+        let text =
+            "PREPARE \"P\" (int) AS select $1; execute p(1); deallocate prepare q; deallocate all"
         let uses = facts(text).nameUses
         #expect(uses.map(\.name) == ["P", "p", "q", ""])
         let bytes = Array(text.utf8)
@@ -111,8 +113,10 @@ internal import SQL
 
     @Test func everyPrefixIsRead() {
         let text = Array(
-            "explain (a) execute \"x\"\"\"; select set_config('a', b(1,2), f); create temp t as execute"
+            "explain (a) execute \"x\"\"\"; select set_config('a', b(1,2), f); create temp t as"
                 .utf8)
-        for count in 0...text.count { _ = facts(String(decoding: text.prefix(count), as: UTF8.self)) }
+        for count in 0...text.count {
+            _ = facts(String(decoding: text.prefix(count), as: UTF8.self))
+        }
     }
 }

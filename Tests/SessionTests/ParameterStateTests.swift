@@ -56,7 +56,8 @@ import Testing
                 + "SELECT pg_catalog.set_config('role', 's', false)")
         let other = state(["session_authorization": "a"], extra: ["role": "r", "x": "2"])
         #expect(
-            server.change(to: other) == "RESET ROLE; SELECT pg_catalog.set_config('x', '2', false); "
+            server.change(to: other)
+                == "RESET ROLE; SELECT pg_catalog.set_config('x', '2', false); "
                 + "SELECT pg_catalog.set_config('role', 'r', false)")
         let plain = state(["session_authorization": "a"])
         #expect(server.change(to: plain) == #"RESET ROLE; RESET "x""#)

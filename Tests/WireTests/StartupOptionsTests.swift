@@ -1,6 +1,7 @@
 import Bytes
 import TestSupport
 import Testing
+
 @testable import Wire
 
 @Suite struct StartupOptionsTests {
