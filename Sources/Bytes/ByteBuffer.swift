@@ -12,8 +12,8 @@
     // below stays inside `capacity`.
     private var base: UnsafeMutableRawPointer?
     private var capacity = 0
-    private var head = 0
-    private var tail = 0
+    @usableFromInline var head = 0
+    @usableFromInline var tail = 0
 
     public init() { unsafe base = nil }
 
@@ -26,8 +26,8 @@
     deinit { unsafe base?.deallocate() }
 
     /// How many bytes are readable.
-    public var count: Int { tail - head }
-    public var isEmpty: Bool { tail == head }
+    @inlinable public var count: Int { tail - head }
+    @inlinable public var isEmpty: Bool { tail == head }
     /// How many bytes of memory this value holds.
     public var allocatedByteCount: Int { capacity }
 

@@ -8,14 +8,14 @@
 
 extension RawSpan {
     /// The byte at `offset`.
-    public func uint8(at offset: Int) -> UInt8 {
+    @inlinable public func uint8(at offset: Int) -> UInt8 {
         precondition(offset >= 0 && offset < byteCount)
         // Safe: the load stays inside the span.
         return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
     }
 
     /// The two bytes at `offset` as an integer, most significant first, as PostgreSQL sends them.
-    public func uint16BigEndian(at offset: Int) -> UInt16 {
+    @inlinable public func uint16BigEndian(at offset: Int) -> UInt16 {
         precondition(offset >= 0 && offset <= byteCount - 2)
         // Safe: the load stays inside the span, and every bit pattern is a valid UInt16.
         let raw = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self)
@@ -23,7 +23,7 @@ extension RawSpan {
     }
 
     /// The four bytes at `offset` as an integer, most significant first, as PostgreSQL sends them.
-    public func uint32BigEndian(at offset: Int) -> UInt32 {
+    @inlinable public func uint32BigEndian(at offset: Int) -> UInt32 {
         precondition(offset >= 0 && offset <= byteCount - 4)
         // Safe: the load stays inside the span, and every bit pattern is a valid UInt32.
         let raw = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self)
@@ -72,7 +72,7 @@ extension RawSpan {
     }
 
     /// Whether `word`, which is in lower case, stands at `offset` in whatever case.
-    public func hasWord(_ word: String, at offset: Int) -> Bool {
+    @inlinable public func hasWord(_ word: String, at offset: Int) -> Bool {
         guard offset + word.utf8.count <= byteCount else { return false }
         var place = offset
         for letter in word.utf8 {
@@ -85,7 +85,7 @@ extension RawSpan {
     }
 
     /// A 64-bit hash of the bytes (FNV-1a with a final mix). For tables of ours, never for secrets.
-    public func hash64() -> UInt64 {
+    @inlinable public func hash64() -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for offset in 0..<byteCount {
             hash = (hash ^ UInt64(uint8(at: offset))) &* 0x100_0000_01b3

@@ -8,8 +8,8 @@
 @safe public struct Slab<Element: ~Copyable>: @unchecked Sendable {
     // Safe: the memory lives as long as the process (slabs belong to workers, which never end
     // before it); `subscript` checks the bounds and that the place is taken.
-    private let base: UnsafeMutablePointer<Element>
-    private let taken: UnsafeMutablePointer<Bool>
+    @usableFromInline let base: UnsafeMutablePointer<Element>
+    @usableFromInline let taken: UnsafeMutablePointer<Bool>
     public let capacity: Int
 
     /// Reserves address space; the kernel gives memory place by place when it is first used.
@@ -21,7 +21,7 @@
         unsafe taken.initialize(repeating: false, count: capacity)
     }
 
-    public func isTaken(_ slot: Int) -> Bool {
+    @inlinable public func isTaken(_ slot: Int) -> Bool {
         precondition(slot >= 0 && slot < capacity)
         return unsafe taken[slot]
     }
@@ -41,7 +41,7 @@
     }
 
     /// The value in `slot`, in place.
-    public subscript(_ slot: Int) -> Element {
+    @inlinable public subscript(_ slot: Int) -> Element {
         unsafeAddress {
             precondition(slot >= 0 && slot < capacity)
             precondition(unsafe taken[slot], "slot is empty")
@@ -58,7 +58,7 @@
 /// Which slots of a slab are free, and the generation of each, so that a stale handle is noticed.
 public struct SlotAllocator: Sendable {
     private var free: [UInt32] = []
-    private var generations: [UInt32] = []
+    @usableFromInline var generations: [UInt32] = []
     private let capacity: Int
     public private(set) var takenCount = 0
 
@@ -87,7 +87,7 @@ public struct SlotAllocator: Sendable {
     }
 
     /// Whether `generation` is the one that holds `slot` now, or held it last.
-    public func isCurrent(slot: Int, generation: UInt32) -> Bool {
+    @inlinable public func isCurrent(slot: Int, generation: UInt32) -> Bool {
         slot >= 0 && slot < generations.count && generations[slot] == generation
     }
 }

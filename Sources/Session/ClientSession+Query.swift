@@ -41,9 +41,7 @@ extension ClientSession {
         return piece.body.lowerBound..<end
     }
 
-    var hasConformingStrings: Bool {
-        parameters.reported["standard_conforming_strings"] != "off"
-    }
+    var hasConformingStrings: Bool { parameters.hasConformingStrings }
 
     /// A text with these facts is on its way to the server.
     mutating func note(_ facts: StatementFacts) {

@@ -8,11 +8,14 @@ public final class ParameterState: Sendable {
     /// Lower-case name to value; set on purpose, and not reported by the server.
     public let extra: [String: String]
     public let isProven: Bool
+    /// standard_conforming_strings, looked up once.
+    let hasConformingStrings: Bool
 
     public init(reported: [String: String], extra: [String: String], isProven: Bool) {
         self.reported = reported
         self.extra = extra
         self.isProven = isProven
+        hasConformingStrings = reported["standard_conforming_strings"] != "off"
     }
 
     public static let empty = ParameterState(reported: [:], extra: [:], isProven: true)

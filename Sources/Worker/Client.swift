@@ -29,7 +29,8 @@ struct Client: ~Copyable {
     var phase = ClientPhase.login
     var login: ClientLogin?
     var session: ClientSession
-    var pool: Pool?
+    var pool: Pool? { didSet { poolName = pool.map(PoolName.init) ?? PoolName() } }
+    private(set) var poolName = PoolName()
     var tls: TLSConnection?
     /// Received and not yet used: an incomplete message, or what waits for a server.
     var held = ByteBuffer()

@@ -15,8 +15,7 @@ struct PoolLimits {
     let idleTransactionTimeout: Limit
     let transactionTimeout: Limit
     let clientIdleTimeout: Limit
-    /// Run on a server that was idle for at least `checkDelay`, in nanoseconds; nil = none.
-    let checkQuery: String?
+    /// A server that was idle for at least so many nanoseconds is checked; `max` = never.
     let checkDelay: Int64
     /// Whether the reset query runs after each release.
     let resetsAlways: Bool
@@ -25,8 +24,7 @@ struct PoolLimits {
 
     init(_ session: SessionSettings, _ pool: PoolSettings) {
         resetsAlways = session.resetsAlways && !session.resetQuery.isEmpty
-        checkQuery = session.checkQuery
-        checkDelay = pool.serverCheckDelay.nanoseconds
+        checkDelay = session.checkQuery == nil ? .max : pool.serverCheckDelay.nanoseconds
         mode = session.mode
         queryTimeout = Limit(session.queryTimeout)
         queryWaitTimeout = Limit(session.queryWaitTimeout)
@@ -36,6 +34,19 @@ struct PoolLimits {
         clientIdleTimeout = Limit(session.clientIdleTimeout)
         watchesLinked =
             queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
+    }
+}
+
+/// Where a pool's limits are to be found.
+struct PoolName {
+    var place = Int.max
+    var id = PoolID(number: 0)
+
+    init() {}
+
+    init(_ pool: Pool) {
+        place = pool.place
+        id = pool.id
     }
 }
 
@@ -56,6 +67,16 @@ struct Limit {
 }
 
 extension Worker where Loop: ~Copyable {
+    /// Those of the pool called `name`; as a rule touches no reference.
+    mutating func limits(of name: PoolName, _ pool: @autoclosure () -> Pool?) -> PoolLimits? {
+        if name.place < poolLimits.count, let known = poolLimits[name.place],
+            known.pool == name.id
+        {
+            return known
+        }
+        return pool().map { limits(of: $0) }
+    }
+
     /// The limits of `pool` as of the last reload that this worker has heard of.
     mutating func limits(of pool: Pool) -> PoolLimits {
         let place = pool.place

@@ -34,6 +34,7 @@ enum ServerPhase: Equatable {
 struct Server: ~Copyable {
     let id: ServerID
     let pool: Pool
+    let poolName: PoolName
     var socket: Int32 = -1
     var phase = ServerPhase.resolving
     /// Whose ring its operations are in.
@@ -75,6 +76,7 @@ struct Server: ~Copyable {
     init(id: ServerID, pool: Pool, worker: UInt8, session: consuming ServerSession) {
         self.id = id
         self.pool = pool
+        poolName = PoolName(pool)
         self.worker = worker
         self.session = session
     }

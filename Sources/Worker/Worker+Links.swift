@@ -66,8 +66,10 @@ extension Worker where Loop: ~Copyable {
     /// A server that was idle for long must answer before a client gets it; it comes back to the
     /// pool then. Returns false when no check is due.
     private mutating func beginCheck(_ slot: Int, after idleTime: Int64) -> Bool {
-        let limits = limits(of: servers[slot].pool)
-        guard let query = limits.checkQuery, idleTime >= limits.checkDelay else { return false }
+        let pool = servers[slot].pool
+        guard idleTime >= limits(of: pool).checkDelay,
+            let query = pool.state.withLock({ $0.profile.session.checkQuery })
+        else { return false }
         servers[slot].phase = .checking
         servers[slot].deadline = Limit(settings.serverConnectTimeout).end(from: now)
         updateTimer(ofServer: slot)
@@ -154,12 +156,14 @@ extension Worker where Loop: ~Copyable {
         guard servers[serverSlot].session.isReleasable,
             !clients[slot].session.isInsidePassedMessage
         else { return armServerReceive(serverSlot) }
-        guard limits(of: servers[serverSlot].pool).mode != .session else {
-            return armServerReceive(serverSlot)
-        }
+        let servers = servers
+        guard
+            let limits = limits(of: servers[serverSlot].poolName, servers[serverSlot].pool),
+            limits.mode != .session
+        else { return armServerReceive(serverSlot) }
         guard !askBeforeRelease(serverSlot, slot) else { return }
         unlink(serverSlot, slot)
-        if limits(of: servers[serverSlot].pool).resetsAlways {
+        if limits.resetsAlways {
             beginTidying(serverSlot)
             tidy(serverSlot)
         } else {

@@ -191,7 +191,8 @@ extension Worker where Loop: ~Copyable {
     /// In statement mode a transaction block is an error.
     private mutating func statementModeCheck(_ slot: Int, _ clientSlot: Int) {
         guard servers[slot].session.isReady, servers[slot].session.status != .idle else { return }
-        guard limits(of: servers[slot].pool).mode == .statement else { return }
+        let servers = servers
+        guard limits(of: servers[slot].poolName, servers[slot].pool)?.mode == .statement else { return }
         closeClient(
             clientSlot,
             .fatal(

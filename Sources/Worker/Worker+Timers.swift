@@ -58,17 +58,14 @@ extension Worker where Loop: ~Copyable {
 
     /// What is due of the client next, and when.
     private mutating func due(ofClient slot: Int) -> (at: Instant, what: ClientDue) {
-        let loginEnd =
-            settings.clientLoginTimeout > .zero
-            ? clients[slot].connectedAt + settings.clientLoginTimeout : .never
-        guard let pool = clients[slot].pool else {
-            if case .login = clients[slot].phase { return (loginEnd, .login) }
+        let clients = clients
+        guard let limits = limits(of: clients[slot].poolName, clients[slot].pool) else {
+            if case .login = clients[slot].phase { return (loginEnd(slot), .login) }
             return (.never, .login)
         }
-        let limits = limits(of: pool)
         switch clients[slot].phase {
         case .login, .greeting:
-            return (loginEnd, .serverForLogin)
+            return (loginEnd(slot), .serverForLogin)
         case .idle:
             return (limits.clientIdleTimeout.end(from: clients[slot].requestedAt), .idle)
         case .waiting(_, let since):
@@ -79,6 +76,10 @@ extension Worker where Loop: ~Copyable {
         case .console, .closing:
             return (.never, .idle)
         }
+    }
+
+    private func loginEnd(_ slot: Int) -> Instant {
+        Limit(settings.clientLoginTimeout).end(from: clients[slot].connectedAt)
     }
 
     private func due(

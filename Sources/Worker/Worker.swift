@@ -14,7 +14,6 @@ internal import Wire
 public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     let index: UInt8
     let service: Service
-    var loop: Loop
     let mailbox: Mailbox<Mail>
     let clients: Slab<Client>
     var clientSlots: SlotAllocator
@@ -41,6 +40,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var poolLimits: [PoolLimits?] = []
     var isStopped = false
     private var mails: [Mail] = []
+    /// The last field, so that the places of the others do not depend on what it is.
+    var loop: Loop
 
     struct Listener {
         let socket: Int32
