@@ -54,7 +54,13 @@ extension ServerPool {
     }
 
     /// The server that is idle longest, to make room in a budget shared with other pools.
-    public mutating func evictOldestIdle() -> ServerID? { idle.popFirst()?.server }
+    /// Only those that `isWanted`. O(number of idle servers).
+    public mutating func evictOldestIdle(
+        where isWanted: (ServerID) -> Bool = { _ in true }
+    ) -> ServerID? {
+        guard let index = idle.firstIndex(where: { isWanted($0.server) }) else { return nil }
+        return idle.remove(at: index).server
+    }
 
     /// All waiting clients, worker by worker, first come first: nobody will serve them, and the
     /// caller tells each.

@@ -31,8 +31,8 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
 
     /// What a text that runs code which it does not show (DO, CALL) may leave behind.
     public static let anything: Suspicions = [
-        .anyParameter, .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .seed,
-        .removals,
+        .anyParameter, .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .removals,
+        .preparedStatements,
     ]
 }
 

@@ -42,6 +42,7 @@ extension StatementScanner {
     }
 
     mutating func deallocate(_ text: borrowing RawSpan) {
+        suspect(.removals)
         _ = take("prepare", text)
         guard let token = next(text) else { return }
         if isWord(token, "all", text) {

@@ -2,6 +2,7 @@ internal import Bytes
 internal import EventLoop
 internal import Pooling
 internal import Session
+internal import Wire
 
 /// What a worker must know of a pool's settings at every message, ready to compute with: each
 /// worker has its own copy, so that no lock is taken for it.
@@ -94,8 +95,18 @@ extension Worker where Loop: ~Copyable {
     mutating func reloaded() {
         settings = service.settings
         poolLimits.removeAll(keepingCapacity: true)
+        var isGone: [PoolID: Bool] = [:]
         for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
-            updateTimer(ofClient: slot)
+            guard let pool = clients[slot].pool else { continue }
+            let isPoolGone =
+                isGone[pool.id]
+                ?? (settings.profile(database: pool.database, user: pool.user) == nil)
+            isGone[pool.id] = isPoolGone
+            if isPoolGone {
+                closeClient(slot, .fatal(.adminShutdown, "database removed"))
+            } else {
+                updateTimer(ofClient: slot)
+            }
         }
     }
 }

@@ -59,6 +59,6 @@ extension ServiceSettings {
             databaseServersMax: entry.databaseServersMax ?? databaseServersMax,
             userServersMax: person?.userServersMax ?? userServersMax,
             databaseClientsMax: entry.databaseClientsMax ?? databaseClientsMax,
-            userClientsMax: person?.userClientsMax ?? userClientsMax)
+            userClientsMax: users[user]?.userClientsMax ?? userClientsMax)
     }
 }

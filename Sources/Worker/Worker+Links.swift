@@ -160,7 +160,10 @@ extension Worker where Loop: ~Copyable {
         guard
             let limits = limits(of: servers[serverSlot].poolName, servers[serverSlot].pool),
             limits.mode != .session
-        else { return armServerReceive(serverSlot) }
+        else {
+            countKept(serverSlot)
+            return armServerReceive(serverSlot)
+        }
         guard !askBeforeRelease(serverSlot, slot) else { return }
         unlink(serverSlot, slot)
         if limits.resetsAlways {
@@ -221,6 +224,12 @@ extension Worker where Loop: ~Copyable {
             return state.machine.checkin(id, openedAt: openedAt, from: index, at: now)
         }
         follow(answer, serverSlot, pool)
+    }
+
+    /// A server that stays with its client is counted now and then, not only when it comes back.
+    private mutating func countKept(_ serverSlot: Int) {
+        let statistics = takeTally(serverSlot)
+        servers[serverSlot].pool.state.withLock { $0.statistics += statistics }
     }
 
     private mutating func takeTally(_ serverSlot: Int) -> PoolStatistics {

@@ -29,7 +29,7 @@ extension Worker where Loop: ~Copyable {
         let port =
             profile.ports.count > hostIndex ? profile.ports[hostIndex] : profile.ports.first ?? 5432
         let limits: [(key: Budget.Key, max: Int)] = [
-            (.database(profile.serverDatabase), profile.databaseServersMax),
+            (.database(profile.database), profile.databaseServersMax),
             (.user(profile.serverUser), profile.userServersMax),
             (.host(host, port), settings.hostServersMax),
         ]
@@ -73,15 +73,10 @@ extension Worker where Loop: ~Copyable {
 
     private mutating func evict(_ full: Budget.Key, for pool: Pool) -> Bool {
         for other in service.pools where other !== pool {
-            let victim = other.state.withLock { state -> ServerID? in
-                let isUnderLimit =
-                    switch full {
-                    case .database(let name): state.profile.serverDatabase == name
-                    case .user(let name): state.profile.serverUser == name
-                    case .host(let host, _): state.profile.hosts.contains(host)
-                    }
-                guard isUnderLimit else { return nil }
-                return state.machine.evictOldestIdle()
+            let servers = servers
+            let victim = other.state.withLock { state in
+                // While the lock is held nobody takes an idle server away.
+                state.machine.evictOldestIdle { servers[Int($0.slot)].budgetKeys.contains(full) }
             }
             guard let victim else { continue }
             takeOverAndClose(victim)

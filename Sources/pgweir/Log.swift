@@ -7,7 +7,7 @@ internal import Synchronization
 internal import Worker
 
 func printError(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    AppendedFile.standardError.append(text + "\n")
 }
 
 /// Writes the data plane's log lines.
