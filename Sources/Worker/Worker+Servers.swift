@@ -192,7 +192,8 @@ extension Worker where Loop: ~Copyable {
     private mutating func statementModeCheck(_ slot: Int, _ clientSlot: Int) {
         guard servers[slot].session.isReady, servers[slot].session.status != .idle else { return }
         let servers = servers
-        guard limits(of: servers[slot].poolName, servers[slot].pool)?.mode == .statement else { return }
+        let limits = limits(of: servers[slot].poolName, servers[slot].pool)
+        guard limits?.mode == .statement else { return }
         closeClient(
             clientSlot,
             .fatal(
