@@ -22,7 +22,7 @@ public final class Service: Sendable {
     let settingsBox: Guarded<ServiceSettings>
     let servers: Slab<Server>
     let serverSlots: Guarded<SlotAllocator>
-    let statements: any StatementStore
+    let statements: SharedStatements
     let resolver: Resolver
     let clientTLS: Guarded<TLSContext?>
     let serverTLS: Guarded<TLSContext?>

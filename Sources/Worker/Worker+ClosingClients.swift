@@ -26,7 +26,7 @@ extension Worker where Loop: ~Copyable {
         switch phase {
         case .waiting(let ticket, _), .greeting(let ticket, _):
             leaveQueue(slot, ticket)
-        case .linked(let server):
+        case .linked(let server), .proving(let server):
             orphan(Int(server.slot), of: slot)
         case .login, .idle, .console, .closing:
             break

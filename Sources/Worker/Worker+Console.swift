@@ -103,7 +103,7 @@ extension Worker where Loop: ~Copyable {
         var linkedProcessID: UInt32 = 0
         let state: String
         switch clients[slot].phase {
-        case .login: state = "login"
+        case .login, .proving: state = "login"
         case .greeting(_, let since), .waiting(_, let since):
             state = "waiting"
             waitingSince = since
@@ -133,7 +133,7 @@ extension Worker where Loop: ~Copyable {
         for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             switch clients[slot].phase {
             case .linked, .console, .closing: break
-            case .login, .greeting, .idle, .waiting: closeClient(slot, reply)
+            case .login, .greeting, .proving, .idle, .waiting: closeClient(slot, reply)
             }
         }
     }

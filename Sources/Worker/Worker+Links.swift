@@ -95,12 +95,9 @@ extension Worker where Loop: ~Copyable {
             servers[serverSlot].tally.waitTime += now.nanoseconds &- since.nanoseconds
             if link(serverSlot, to: slot, since: since) { useHeld(slot) }
         case .greeting:
-            // It only waited to learn what the server's parameters are.
-            checkin(serverSlot)
-            guard isClient(slot, client.generation) else { return }
-            greet(slot)
-            if isClient(slot, client.generation) { useHeld(slot) }
-        case .login, .idle, .linked, .console, .closing:
+            clients[slot].phase = .login
+            if admit(slot, on: serverSlot) { useHeld(slot) }
+        case .login, .proving, .idle, .linked, .console, .closing:
             checkin(serverSlot)
         }
         if isClient(slot, client.generation), !mustPause(slot) { armClientReceive(slot) }
@@ -109,10 +106,7 @@ extension Worker where Loop: ~Copyable {
     /// The client owns the server from now on. Returns whether its bytes can go on at once.
     private mutating func link(_ serverSlot: Int, to slot: Int, since: Instant) -> Bool {
         if case .login = clients[slot].phase {
-            // A server was idle although nobody had been greeted yet.
-            checkin(serverSlot)
-            greet(slot)
-            return clients.isTaken(slot)
+            return admit(slot, on: serverSlot)
         }
         servers[serverSlot].phase = .linked(clients[slot].id)
         servers[serverSlot].tally.assignmentCount += 1

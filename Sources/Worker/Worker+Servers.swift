@@ -224,6 +224,10 @@ extension Worker where Loop: ~Copyable {
         servers[slot].session.parameters = made
         guard case .linked(let client) = servers[slot].phase else { return true }
         let clientSlot = Int(client.slot)
+        if case .proving = clients[clientSlot].phase {
+            if proved(clientSlot, on: slot, made) { useHeld(clientSlot) }
+            return false
+        }
         clients[clientSlot].session.parameters = made
         guard servers[slot].awaitsOwnQuery else { return true }
         servers[slot].awaitsOwnQuery = false
@@ -251,6 +255,10 @@ extension Worker where Loop: ~Copyable {
                     + "asked what the client has left: \(fields.message)")
             servers[slot].session.unanswered(client: &clients[Int(client.slot)].session)
             return true
+        }
+        if case .proving = clients[Int(client.slot)].phase {
+            refuted(Int(client.slot), on: slot, fields)
+            return false
         }
         servers[slot].session.isTainted = true
         let reply = ErrorReply.fatal(

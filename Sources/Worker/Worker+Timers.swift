@@ -64,7 +64,7 @@ extension Worker where Loop: ~Copyable {
             return (.never, .login)
         }
         switch clients[slot].phase {
-        case .login, .greeting:
+        case .login, .greeting, .proving:
             return (loginEnd(slot), .serverForLogin)
         case .idle:
             return (limits.clientIdleTimeout.end(from: clients[slot].requestedAt), .idle)

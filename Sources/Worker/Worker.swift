@@ -203,7 +203,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         switch clients[slot].phase {
         case .waiting(let own, _), .greeting(let own, _):
             if ticket == nil || ticket == own { closeClient(slot, reply) }
-        case .login, .idle, .linked, .console, .closing:
+        case .login, .proving, .idle, .linked, .console, .closing:
             break
         }
     }

@@ -163,3 +163,20 @@ def test_deallocate_of_a_name_of_the_protocol(two):
     assert second.pgconn.exec_prepared(b"one", []).get_value(0, 0) == b"second"
     first.pgconn.prepare(b"one", b"select 'again'")
     assert first.pgconn.exec_prepared(b"one", []).get_value(0, 0) == b"again"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("-c nosuch=1", 'unrecognized configuration parameter "nosuch"'),
+        ("-c work_mem=abc", 'invalid value for parameter "work_mem": "abc"'),
+        ("-c work_mem=5MB -c statement_timeout=x", 'invalid value for parameter "statement_timeout'),
+    ],
+)
+def test_wrong_startup_parameters_fail_at_the_login(pooler, options, words):
+    with pytest.raises(psycopg.OperationalError, match=words):
+        psycopg.connect(pooler.uri(), options=options)
+    with psycopg.connect(pooler.uri(), options="-c work_mem=5MB", autocommit=True) as connection:
+        assert show(connection, "work_mem") == "5MB"
+    with psycopg.connect(pooler.uri(), autocommit=True) as connection:
+        assert show(connection, "work_mem") == "4MB"
