@@ -36,6 +36,22 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
     ]
 }
 
+extension Suspicions: CustomStringConvertible {
+    private static let names: [(Suspicions, String)] = [
+        (.anyParameter, "parameters that cannot be asked for"), (.parameters, "parameters"),
+        (.advisoryLocks, "advisory locks"), (.temporaryObjects, "temporary objects"),
+        (.heldCursors, "cursors WITH HOLD"), (.channels, "LISTEN"), (.libraries, "LOAD"),
+        (.seed, "setseed"), (.sequenceReads, "sequence reads"),
+        (.sequenceWrites, "sequence values"), (.preparedStatements, "PREPARE"),
+        (.removals, "removals"),
+    ]
+
+    /// For users: what keeps a server.
+    public var description: String {
+        Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+    }
+}
+
 /// A session parameter that a text sets or resets for longer than its transaction.
 public struct ParameterTouch: Equatable, Sendable {
     /// Lower case.

@@ -22,9 +22,9 @@ extension ClientSession {
         note(facts)
         // Of a text that is not there whole, the rest may hold anything.
         if !piece.closes { traces.suspectAnyParameter() }
+        waitsForReset = facts.isAwaited
         var handling = Handling.pass
         if replacesNames, piece.closes, !facts.nameUses.isEmpty {
-            waitsForReset = facts.takesStatementsAway
             handling = replaceNames(
                 facts.nameUses, in: text, of: bytes, server: &server, toServer: &toServer,
                 store: store)
@@ -89,6 +89,10 @@ extension ClientSession {
 }
 
 extension StatementFacts {
-    /// DEALLOCATE or DISCARD ALL: what follows must know how it went.
-    var takesStatementsAway: Bool { nameUses.contains { $0.kind != .execute } }
+    /// What follows must know how it went: DEALLOCATE and DISCARD ALL take names away; RESET goes
+    /// to the server's values, and the client is to meet its own.
+    var isAwaited: Bool {
+        resetsAll || parameters.contains(where: \.isReset)
+            || nameUses.contains { $0.kind != .execute }
+    }
 }

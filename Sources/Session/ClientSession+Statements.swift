@@ -118,7 +118,7 @@ extension ClientSession {
     ) {
         guard let facts = shared?.facts else { return }
         note(facts)
-        bindsReset = replacesNames && facts.takesStatementsAway
+        bindsReset = facts.isAwaited
         guard followsState, !facts.boundNames.isEmpty else { return }
         guard piece.closes,
             let values = BoundValues(bytes, in: offset..<piece.body.upperBound)

@@ -11,11 +11,16 @@ extension ServerSession {
     /// Asks what `client` may have left, if there is a doubt. Returns whether an answer is to come;
     /// otherwise the client's traces are settled.
     public mutating func ask(
-        about client: inout ClientSession, toServer: inout ByteBuffer, store: any StatementStore
+        about client: inout ClientSession, isAudit: Bool = false, toServer: inout ByteBuffer,
+        store: any StatementStore
     ) -> Bool {
-        guard !client.traces.suspected.isEmpty || client.traces.wasReset else { return false }
+        guard isAudit || !client.traces.suspected.isEmpty || client.traces.wasReset else {
+            return false
+        }
         let question = StateQuestion(
-            client.traces, reported: parameters.reported, extra: parameters.extra)
+            client.traces, reported: parameters.reported, extra: parameters.extra,
+            asksAll: isAudit)
+        client.traces.asked()
         guard !question.isEmpty else {
             settle(question, client: &client, store)
             return false
@@ -37,19 +42,19 @@ extension ServerSession {
     /// The question failed: nobody knows what is there, so the server stays with its client.
     public mutating func unanswered(client: inout ClientSession) {
         question = nil
-        client.traces.answered()
         client.traces.pins.insert(.anyParameter)
     }
 
     private mutating func settle(
         _ question: StateQuestion, client: inout ClientSession, _ store: any StatementStore
     ) {
-        let traces = client.traces
+        let traces = question.traces
         let extra = extraParameters(question, traces)
+        noteSurprises(question, traces, extra)
         var wanted = (reported: parameters.reported, extra: extra)
         // What was reset goes back to what the client began with, not to what the server did.
         for (name, value) in client.startup.extra where extra[name] == nil {
-            if traces.wasReset || traces.touched[name] == true { wanted.extra[name] = value }
+            wanted.extra[name] = value
         }
         for (name, value) in client.startup.reported
         where !ParameterState.fixed.contains(name)
@@ -64,7 +69,24 @@ extension ServerSession {
         let asked = question.kinds.reduce(into: Suspicions()) { $0.formUnion($1) }
         client.traces.pins = client.traces.pins.subtracting(asked).union(question.found)
             .union(traces.suspected.intersection([.libraries, .seed]))
-        client.traces.answered()
+    }
+
+    /// An audit has found what no text showed.
+    private mutating func noteSurprises(
+        _ question: StateQuestion, _ traces: SessionTraces, _ extra: [String: String]
+    ) {
+        guard question.isAudit else { return }
+        var found: [String] = []
+        let kinds = question.found.subtracting(traces.suspected.union(traces.pins))
+        if !kinds.isEmpty { found.append("\(kinds)") }
+        if !traces.suspected.contains(.anyParameter) {
+            let before = parameters.extra
+            for name in Set(extra.keys).union(before.keys).sorted()
+            where extra[name] != before[name] && traces.touched[name] == nil {
+                found.append("parameter \(name)")
+            }
+        }
+        surprise = found.isEmpty ? nil : found.joined(separator: ", ")
     }
 
     /// What the session has set and does not report.

@@ -31,6 +31,8 @@ public struct ServerSession: ~Copyable {
     public var ownQuery = OwnQuery.none
     /// What it was asked before its release, and what it said.
     var question: StateQuestion?
+    /// What the last audit found that no text had shown; until the worker has looked.
+    public var surprise: String?
     /// Names of the client's that a Query under way deallocates, in the order of its text.
     var deallocations: [[UInt8]] = []
     /// Counters since the worker last took them.
@@ -118,6 +120,8 @@ public struct ServerSession: ~Copyable {
     /// The link to a client ended; its unnamed statement may stay for the next one to replace.
     public mutating func unlinked() {
         isUnnamedOfThisLink = false
+        question = nil
+        surprise = nil
         statements.endBatch()
     }
 

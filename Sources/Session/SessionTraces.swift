@@ -48,8 +48,8 @@ public struct SessionTraces: Sendable {
 
     mutating func suspectAnyParameter() { suspected.insert(.anyParameter) }
 
-    /// The server was asked and has answered.
-    mutating func answered() {
+    /// The server is asked about all of it; what is noted from now on comes after the question.
+    mutating func asked() {
         suspected = []
         touched.removeAll()
         wasReset = false

@@ -9,6 +9,10 @@ public struct StateQuestion: Sendable {
     /// Kinds whose columns come first, in this order.
     let kinds: [Suspicions]
     let asksAllParameters: Bool
+    /// Everything is asked for, whatever the texts say.
+    let isAudit: Bool
+    /// What was suspected when it was asked; what the client has sent since then is not in it.
+    let traces: SessionTraces
     /// Names asked for one by one, because no list has them.
     let names: [String]
     /// The row, when it has come; nil = the column is NULL.
@@ -42,11 +46,16 @@ public struct StateQuestion: Sendable {
     /// Between the parameters of the list, and between name and value.
     private static let separators: (between: Character, inside: Character) = ("\u{2}", "\u{1}")
 
-    init(_ traces: SessionTraces, reported: [String: String], extra: [String: String]) {
+    init(
+        _ traces: SessionTraces, reported: [String: String], extra: [String: String],
+        asksAll: Bool = false
+    ) {
         // Once something pins, a DROP or an unlock may have ended it.
         let asked = traces.suspected.union(traces.pins)
-        kinds = Self.questions.map(\.kind).filter { asked.contains($0) }
-        asksAllParameters = asked.contains(.anyParameter)
+        isAudit = asksAll
+        self.traces = traces
+        kinds = Self.questions.map(\.kind).filter { asksAll || asked.contains($0) }
+        asksAllParameters = asksAll || asked.contains(.anyParameter)
         var names = Set(traces.touched.keys)
         if asksAllParameters {
             names.formUnion(extra.keys)
@@ -64,8 +73,8 @@ public struct StateQuestion: Sendable {
         }
         if asksAllParameters {
             columns.append(
-                "(SELECT pg_catalog.string_agg(name || pg_catalog.chr(1) || setting, "
-                    + "pg_catalog.chr(2)) FROM pg_catalog.pg_settings WHERE source = 'session' "
+                "(SELECT pg_catalog.string_agg(name || pg_catalog.chr(1) "
+                    + "|| pg_catalog.current_setting(name), pg_catalog.chr(2)) FROM pg_catalog.pg_settings WHERE source = 'session' "
                     + "AND name NOT LIKE 'transaction%')")
         }
         columns += names.map {

@@ -200,6 +200,7 @@ extension Worker where Loop: ~Copyable {
             return settle(serverSlot)
         }
         servers[serverSlot].requestedAt = now
+        servers[serverSlot].isAudited = false
         if servers[serverSlot].busySince == .zero { servers[serverSlot].busySince = now }
         armServerReceive(serverSlot)
         if mustPause(slot) { pauseClient(slot) }

@@ -22,6 +22,7 @@ extension Worker where Loop: ~Copyable {
             send(slot, last.bytes)
             guard clients.isTaken(slot) else { return }
         }
+        countPin(slot, false)
         clients[slot].phase = .closing
         switch phase {
         case .waiting(let ticket, _), .greeting(let ticket, _):

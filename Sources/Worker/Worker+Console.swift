@@ -124,7 +124,8 @@ extension Worker where Loop: ~Copyable {
             requestedAt: clients[slot].requestedAt, waitingSince: waitingSince, link: link,
             tls: tls,
             applicationName: clients[slot].session.parameters.reported["application_name"] ?? "",
-            statementCount: clients[slot].session.names.count, linkedProcessID: linkedProcessID,
+            statementCount: clients[slot].session.names.count,
+            pinnedBy: "\(clients[slot].session.traces.pins)", linkedProcessID: linkedProcessID,
             heldByteCount: clients[slot].held.count, unsentByteCount: clients[slot].unsent.count)
     }
 

@@ -122,7 +122,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Makes the server's parameters the client's, in front of its first message. Values that no
     /// server has accepted yet are waited for, because what follows must not run without them.
-    private mutating func fitParameters(_ serverSlot: Int, to slot: Int) -> Bool {
+    mutating func fitParameters(_ serverSlot: Int, to slot: Int) -> Bool {
         let wanted = clients[slot].session.parameters
         guard let query = servers[serverSlot].session.parameters.change(to: wanted) else {
             clients[slot].session.parameters = servers[serverSlot].session.parameters
@@ -158,7 +158,7 @@ extension Worker where Loop: ~Copyable {
             countKept(serverSlot)
             return armServerReceive(serverSlot)
         }
-        guard !askBeforeRelease(serverSlot, slot) else { return }
+        guard !askBeforeRelease(serverSlot, slot, limits) else { return }
         unlink(serverSlot, slot)
         if limits.resetsAlways {
             beginTidying(serverSlot)
@@ -174,18 +174,6 @@ extension Worker where Loop: ~Copyable {
         guard isClient(slot, client.generation) else { return }
         if !mustPause(slot) { armClientReceive(slot) }
         updateTimer(ofClient: slot)
-    }
-
-    /// Asks the server what its client has left, if there is a doubt. Returns whether it stays with
-    /// its client, until it has answered or because of what it holds.
-    private mutating func askBeforeRelease(_ serverSlot: Int, _ slot: Int) -> Bool {
-        guard !clients[slot].session.traces.isClean else { return false }
-        let isAsked = servers[serverSlot].session.ask(
-            about: &clients[slot].session, toServer: &toServer.buffer, store: service.statements)
-        if isAsked { flushToServer(serverSlot, RawSpan()) }
-        guard isAsked || !clients[slot].session.traces.pins.isEmpty else { return false }
-        armServerReceive(serverSlot)
-        return true
     }
 
     private mutating func unlink(_ serverSlot: Int, _ slot: Int) {

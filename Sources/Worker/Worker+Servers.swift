@@ -161,7 +161,7 @@ extension Worker where Loop: ~Copyable {
         switch servers[slot].phase {
         case .linked(let client):
             let clientSlot = Int(client.slot)
-            if clients[clientSlot].isStalled {
+            if clients[clientSlot].isStalled, !isDoubtful(slot, clientSlot) {
                 clients[clientSlot].isStalled = false
                 useHeld(clientSlot)
                 guard isServer(slot, servers[slot].id.generation),
@@ -186,6 +186,13 @@ extension Worker where Loop: ~Copyable {
         case .idle:
             break
         }
+    }
+
+    /// The transaction is over, and the server must be asked what it has left before anything else
+    /// of its client runs.
+    private func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
+        servers[slot].session.isReleasable
+            && !clients[clientSlot].session.traces.suspected.isEmpty
     }
 
     /// In statement mode a transaction block is an error.

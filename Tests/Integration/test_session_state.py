@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 pytestmark = pytest.mark.pgweir_or_direct
-SETTINGS = {"default_pool_size": 1}
+SETTINGS = {"default_pool_size": 1, "audit_releases": True}
 
 
 @pytest.fixture
@@ -180,3 +180,55 @@ def test_wrong_startup_parameters_fail_at_the_login(pooler, options, words):
         assert show(connection, "work_mem") == "5MB"
     with psycopg.connect(pooler.uri(), autocommit=True) as connection:
         assert show(connection, "work_mem") == "4MB"
+
+
+@pytest.mark.pgweir_only
+def test_an_audit_sees_what_no_text_shows(start_pooler, postgres):
+    postgres.sql(
+        "create or replace function hidden() returns text language sql as"
+        " $$ select set_config('work_mem', '3MB', false) $$"
+    )
+    pooler = start_pooler({"default_pool_size": 1, "audit_releases": True})
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("select hidden()")
+        assert show(second, "work_mem") == "4MB"
+        assert show(first, "work_mem") == "3MB"
+    assert "audit: no text showed what it left: parameter work_mem" in pooler.log.read_text()
+
+
+@pytest.mark.pgweir_only
+def test_pins_can_be_refused(start_pooler):
+    pooler = start_pooler({"pin_policy": "refuse"})
+    with psycopg.connect(pooler.uri(), autocommit=True) as connection:
+        connection.execute("create temp table gone (a int) on commit drop")
+        connection.execute("create temp table kept (a int)")
+        with pytest.raises(psycopg.OperationalError, match="temporary objects"):
+            connection.execute("select 1")
+            connection.execute("select 1")
+
+
+@pytest.mark.pgweir_only
+def test_pins_can_be_seen_and_limited(start_pooler):
+    pooler = start_pooler({"max_pinned_servers": 1})
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("select pg_advisory_lock(1)")
+        with psycopg.connect(pooler.uri("pgweir", user="admin"), autocommit=True) as console:
+            cursor = console.execute("show clients")
+            names = [column.name for column in cursor.description]
+            pins = [row[names.index("pinned_by")] for row in cursor.fetchall()]
+        assert sorted(filter(None, pins)) == ["advisory locks"]
+        second.execute("create temp table kept (a int)")
+        with pytest.raises(psycopg.OperationalError, match="max_pinned_servers"):
+            second.execute("select 1")
+            second.execute("select 1")
+        first.execute("select pg_advisory_unlock(1)")
+        with psycopg.connect(pooler.uri(), autocommit=True) as third:
+            third.execute("create temp table kept (a int)")
+            for _ in range(3):
+                assert third.execute("select count(*) from kept").fetchone() == (0,)
