@@ -29,6 +29,9 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
     /// DROP, DISCARD, CLOSE, unlocking: what held the server may be gone.
     public static let removals = Suspicions(rawValue: 1 << 11)
 
+    /// CREATE: temporary if the search path says so.
+    public static let creations = Suspicions(rawValue: 1 << 12)
+
     /// What a text that runs code which it does not show (DO, CALL) may leave behind.
     public static let anything: Suspicions = [
         .anyParameter, .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .removals,
@@ -43,7 +46,7 @@ extension Suspicions: CustomStringConvertible {
         (.heldCursors, "cursors WITH HOLD"), (.channels, "LISTEN"), (.libraries, "LOAD"),
         (.seed, "setseed"), (.sequenceReads, "sequence reads"),
         (.sequenceWrites, "sequence values"), (.preparedStatements, "PREPARE"),
-        (.removals, "removals"),
+        (.removals, "removals"), (.creations, "creations"),
     ]
 
     /// For users: what keeps a server.

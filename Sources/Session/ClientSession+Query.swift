@@ -19,9 +19,10 @@ extension ClientSession {
         let text = textRange(piece, bytes)
         let facts = StatementScanner.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings)
+        forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         note(facts)
         // Of a text that is not there whole, the rest may hold anything.
-        if !piece.closes { traces.suspectAnyParameter() }
+        if !piece.closes, followsState { traces.suspectAnything() }
         waitsForReset = facts.isAwaited
         var handling = Handling.pass
         if replacesNames, piece.closes, !facts.nameUses.isEmpty {
@@ -46,7 +47,23 @@ extension ClientSession {
     /// A text with these facts is on its way to the server.
     mutating func note(_ facts: StatementFacts) {
         guard followsState else { return }
-        traces.note(facts)
+        let path = parameters.extra["search_path"] ?? parameters.reported["search_path"]
+        traces.note(facts, createsTemporary: path?.contains("pg_temp") ?? false)
+    }
+
+    /// A text reads what nextval() left in the session, and this client has left nothing there: it
+    /// must not meet what another one left. Only between transactions: inside of one it may.
+    func forgetSequences(
+        _ facts: StatementFacts, server: inout ServerSession, toServer: inout Outgoing,
+        _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) {
+        guard followsState, facts.suspicions.contains(.sequenceReads),
+            !traces.hasWrittenSequences, !traces.pins.contains(.sequenceWrites),
+            server.ledger.isEmpty, server.status == .idle
+        else { return }
+        toServer.spill(bytes)
+        ClientMessages.query("DISCARD SEQUENCES", to: &toServer.buffer)
+        server.expectOwnQuery(store)
     }
 
     /// Writes the query with our names where the client's stand; statements that the server does
@@ -57,19 +74,24 @@ extension ClientSession {
     ) -> Handling {
         var replaced: [(range: Range<Int>, name: String)] = []
         var hasProvided = false
+        let isBatchOpen = server.isBatchOpen
         for use in uses {
-            guard use.kind == .execute || use.kind == .deallocate,
-                let known = Array(use.name.utf8).withRawSpan({ names.entry($0) })
-            else { continue }
+            guard use.kind == .execute || use.kind == .deallocate else { continue }
+            guard let known = Array(use.name.utf8).withRawSpan({ names.entry($0) }) else {
+                // What it runs was prepared by a text that nobody kept.
+                if use.kind == .execute, followsState { traces.suspectAnything() }
+                continue
+            }
             if !server.statements.contains(known.statement) { hasProvided = true }
             server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
             replaced.append((use.range, ServerStatements.name(of: known.statement)))
+            server.replacedNames[known.statement] = known.name
             if use.kind == .deallocate { server.deallocations.append(known.name) }
             if let facts = known.facts { note(facts.facts) }
         }
         guard !replaced.isEmpty else { return .pass }
         toServer.spill(bytes)
-        if hasProvided {
+        if hasProvided, !isBatchOpen {
             // An error in it must not make the server skip the query.
             ClientMessages.sync(to: &toServer.buffer)
             server.expectOwnSync()

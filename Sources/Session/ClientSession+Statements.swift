@@ -23,7 +23,11 @@ extension ClientSession {
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             let statement = store.intern(bytes.extracting(definition))
-            unnamed.change(to: statement, facts: facts(of: statement, definition, bytes, store))
+            let facts = facts(of: statement, definition, bytes, store)
+            if let facts = facts?.facts {
+                forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+            }
+            unnamed.change(to: statement, facts: facts)
             server.setUnnamed(statement, store)
             server.expect(Expectation(.parse, changesUnnamed: true))
             return .pass
@@ -36,9 +40,9 @@ extension ClientSession {
             return .pass
         }
         let name = bytes.extracting(piece.body.lowerBound..<nameEnd)
-        if let known = names.find(name) {
+        if let known = names.entry(name) {
             // Whether the name is free is not known until the server has answered.
-            if known.isPending, server.ledger.hasSync { return .stalled }
+            if names.isInDoubt(known) { return .stalled }
             return parseAgain(
                 known.statement, nameEnd + 1..<piece.body.upperBound, server: &server,
                 toServer: &toServer, bytes: bytes, store: store)
@@ -47,6 +51,9 @@ extension ClientSession {
         let definition = nameEnd + 1..<piece.body.upperBound
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
+        if let facts = facts?.facts {
+            forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+        }
         names.parsed(name, as: statement, facts: facts)
         if server.statements.useIfThere(statement) {
             if server.surelyParses(facts) {
@@ -75,7 +82,7 @@ extension ClientSession {
             StatementScanner.facts(
                 of: bytes, in: text.lowerBound..<end,
                 standardConformingStrings: hasConformingStrings))
-        if !piece.closes, followsState { traces.suspectAnyParameter() }
+        if !piece.closes, followsState { traces.suspectAnything() }
         unnamed.change(to: 0)
         server.setUnnamed(ServerSession.unnamedUnknown, store)
         server.expect(Expectation(.parse, changesUnnamed: true))
@@ -150,6 +157,7 @@ extension ClientSession {
         }
         let nameRange = portalEnd + 1..<nameEnd
         if nameRange.isEmpty {
+            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
             guard let facts = unnamedFacts(store).map({ $0 }) else {
                 return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
             }
@@ -165,9 +173,10 @@ extension ClientSession {
             server.expect(Expectation(.bind))
             return .pass
         }
-        if known.serial != 0, server.ledger.hasSync { return .stalled }
+        if names.isInDoubt(known) { return .stalled }
         if let facts = known.facts {
             guard !isHeldForValues(facts, piece) else { return .incomplete }
+            forgetSequences(facts.facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
         }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
@@ -216,18 +225,19 @@ extension ClientSession {
             return .pass
         }
         if nameRange.isEmpty {
+            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
             provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
             server.expect(Expectation(.describe))
             return .pass
         }
-        guard let known = names.find(bytes.extracting(nameRange)) else {
+        guard let known = names.entry(bytes.extracting(nameRange)) else {
             if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
                 return .stalled
             }
             server.expect(Expectation(.describe))
             return .pass
         }
-        if known.isPending, server.ledger.hasSync { return .stalled }
+        if names.isInDoubt(known) { return .stalled }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
         toServer.buffer.appendMessage(ClientTag.describe) {
@@ -257,8 +267,8 @@ extension ClientSession {
             server.expect(Expectation(.close, changesUnnamed: true))
             return .pass
         }
-        if let known = names.find(bytes.extracting(nameRange)) {
-            if known.isPending, server.ledger.hasSync { return .stalled }
+        if let known = names.entry(bytes.extracting(nameRange)) {
+            if names.isInDoubt(known) { return .stalled }
         } else if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
             return .stalled
         }

@@ -45,6 +45,9 @@ public struct ClientSession: ~Copyable {
     /// Whether the server has a message of this client only in part, so that it cannot be let go.
     public var isInsidePassedMessage: Bool { passesRest && !scanner.isBetweenFrames }
 
+    /// The server was released.
+    public mutating func unlinked() { traces.hasWrittenSequences = false }
+
     /// Ends the uses of all statements. To be called when the client is gone.
     public mutating func releaseStatements(_ store: any StatementStore) {
         for statement in names.removeAll() { store.release(statement) }
@@ -109,7 +112,7 @@ extension ClientSession {
                 ClientTag.execute, ClientTag.close, ClientTag.functionCall:
                 // Whoever sends slowly holds no server meanwhile.
                 let isHeld =
-                    tag == ClientTag.query && !piece.closes
+                    tag != ClientTag.functionCall && !piece.closes
                     && piece.body.count + scanner.bodyByteCountLeft
                         <= HeldMessage.queryByteCountMax
                 scanner = before
@@ -213,6 +216,8 @@ extension ClientSession {
             server.expect(Expectation(.execute))
             return .pass
         case ClientTag.sync:
+            names.endBatch()
+            unnamed.endBatch()
             server.expectSync()
             return .pass
         case ClientTag.flush, ClientTag.copyData:
@@ -249,10 +254,16 @@ extension ClientSession {
         _ tag: UInt8, server: inout ServerSession
     ) throws(SessionError) -> Handling {
         switch tag {
-        case ClientTag.copyData, ClientTag.flush, ClientTag.sync:
+        case ClientTag.copyData, ClientTag.flush:
+            if tag == ClientTag.copyData { server.syncsHeld = 0 }
             return .pass
+        case ClientTag.sync:
+            // Of no use to the server, unless it has failed already and its error is on its way.
+            server.syncsHeld += 1
+            return .replaced(passesRest: false)
         case ClientTag.copyDone, ClientTag.copyFail:
             server.copy = .ended
+            server.syncsHeld = 0
             return .pass
         case ClientTag.query, ClientTag.parse, ClientTag.bind, ClientTag.describe,
             ClientTag.execute, ClientTag.close, ClientTag.functionCall:

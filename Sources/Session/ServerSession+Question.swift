@@ -98,14 +98,12 @@ extension ServerSession {
             extra = all.filter { parameters.reported[$0.key] == nil }
         }
         for (name, value) in question.named {
-            let old = parameters.extra[name]
-            let isGone = value == nil || (name == "role" && value == "none")
-            let wasReset = (traces.touched[name] ?? traces.wasReset) && value != old
-            if isGone || wasReset && question.allParameters?[name] == nil {
-                extra[name] = nil
-            } else if question.allParameters == nil || name == "role" || name.contains(".") {
-                extra[name] = value
-            }
+            let isListed = name != "role" && !name.contains(".")
+            if isListed, question.allParameters != nil { continue }
+            let wasReset = traces.touched[name] ?? traces.wasReset
+            let isUnset =
+                value == nil || (name == "role" && value == "none") || (wasReset && value == "")
+            extra[name] = isUnset ? nil : value
         }
         return extra
     }

@@ -55,7 +55,7 @@ extension ServerSession {
     ) {
         if tag == ServerTag.errorResponse, piece.closes, client.replacesNames,
             let body = ServerStatements.withClientNames(
-                bytes.extracting(piece.body), client.names)
+                bytes.extracting(piece.body), client.names, replacedNames)
         {
             toClient.spill(bytes)
             toClient.buffer.appendMessage(ServerTag.errorResponse) { $0.append(body) }
@@ -173,7 +173,10 @@ extension ServerSession {
         self.status = status
         copy = .none
         isReady = ledger.isEmpty && !skipsUntilSync
-        if ledger.isEmpty { deallocations.removeAll() }
+        if ledger.isEmpty {
+            deallocations.removeAll()
+            replacedNames.removeAll()
+        }
         if status == .idle { tally.transactionCount += 1 }
         if head.kind == .query, head.disposition == .swallow {
             if case .failed = ownQuery {} else { ownQuery = .succeeded }

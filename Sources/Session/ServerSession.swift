@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 internal import SQL
 public import Wire
 
@@ -31,10 +31,14 @@ public struct ServerSession: ~Copyable {
     public var ownQuery = OwnQuery.none
     /// What it was asked before its release, and what it said.
     var question: StateQuestion?
+    /// Syncs that came in a COPY FROM STDIN behind its last data, and were not passed on.
+    var syncsHeld = 0
     /// What the last audit found that no text had shown; until the worker has looked.
     public var surprise: String?
     /// Names of the client's that a Query under way deallocates, in the order of its text.
     var deallocations: [[UInt8]] = []
+    /// What the client calls the statements that Queries under way name.
+    var replacedNames: [UInt64: [UInt8]] = [:]
     /// Counters since the worker last took them.
     public var tally = Tally()
     var passesRest = false
@@ -95,6 +99,22 @@ public struct ServerSession: ~Copyable {
     mutating func expectOwnSync() {
         statements.endBatch()
         expect(Expectation(.sync, .swallow))
+    }
+
+    /// The copy has failed: the server waits for the Syncs that were held back. To be called when
+    /// what it said has been used. Returns whether there is something to send.
+    public mutating func sendHeldSyncs(to toServer: inout ByteBuffer) -> Bool {
+        guard syncsHeld > 0, copy == .none else { return false }
+        guard skipsUntilSync else {
+            syncsHeld = 0
+            return false
+        }
+        for _ in 0..<syncsHeld {
+            ClientMessages.sync(to: &toServer)
+            expectSync()
+        }
+        syncsHeld = 0
+        return true
     }
 
     /// CopyDone or CopyFail of a copy that has not begun as far as we know.
@@ -231,7 +251,7 @@ extension ServerSession {
     }
 
     /// Whether the server waits for a Sync.
-    private var isBatchOpen: Bool {
+    var isBatchOpen: Bool {
         guard let last = ledger.last else { return skipsUntilSync || !isReady }
         switch last.kind {
         case .parse, .bind, .describe, .execute, .close: return true

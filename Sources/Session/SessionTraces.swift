@@ -15,30 +15,36 @@ public struct SessionTraces: Sendable {
     public internal(set) var pins: Suspicions = []
     /// The client has read what nextval() left, so that its servers are kept from then on.
     var readsSequences = false
+    /// It has called nextval() since its server was linked, or inserted something.
+    var hasWrittenSequences = false
 
     public init() {}
-
-    /// Kinds of state that keep the server with its client.
-    static let pinning: Suspicions = [
-        .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .libraries, .seed,
-        .sequenceWrites, .preparedStatements,
-    ]
 
     /// Whether the server holds nothing but what the next client's parameters replace.
     public var isClean: Bool { suspected.isEmpty && pins.isEmpty }
 
     /// A text with these facts is on its way to the server.
-    mutating func note(_ facts: StatementFacts) {
-        let suspicions = facts.suspicions
+    mutating func note(_ facts: StatementFacts, createsTemporary: Bool = false) {
+        var suspicions = facts.suspicions
+        if createsTemporary, suspicions.contains(.creations) {
+            suspicions.insert(.temporaryObjects)
+        }
         if suspicions.isEmpty && !facts.resetsAll { return }
         suspected.formUnion(
-            suspicions.subtracting([.sequenceReads, .sequenceWrites]))
+            suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations]))
         // What holds the server may be gone now: it is asked again.
         if !suspicions.contains(.removals) { suspected.remove(.removals) }
         if suspicions.contains(.removals), pins.isEmpty { suspected.remove(.removals) }
+        noteSequences(suspicions)
         if readsSequences, suspicions.contains(.sequenceWrites) { pins.insert(.sequenceWrites) }
         for parameter in facts.parameters { touched[parameter.name] = parameter.isReset }
         if facts.resetsAll { wasReset = true }
+    }
+
+    private mutating func noteSequences(_ suspicions: Suspicions) {
+        if suspicions.contains(.sequenceWrites) { hasWrittenSequences = true }
+        // What it reads was written in a transaction that is over, maybe on another server.
+        if suspicions.contains(.sequenceReads), !hasWrittenSequences { readsSequences = true }
     }
 
     mutating func touch(_ name: String) {
@@ -46,12 +52,14 @@ public struct SessionTraces: Sendable {
         suspected.insert(.parameters)
     }
 
+    mutating func suspectAnything() { suspected.formUnion(.anything) }
     mutating func suspectAnyParameter() { suspected.insert(.anyParameter) }
 
     /// The server is asked about all of it; what is noted from now on comes after the question.
     mutating func asked() {
         suspected = []
         touched.removeAll()
+        hasWrittenSequences = false
         wasReset = false
     }
 }

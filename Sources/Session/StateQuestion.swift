@@ -55,7 +55,10 @@ public struct StateQuestion: Sendable {
         isAudit = asksAll
         self.traces = traces
         kinds = Self.questions.map(\.kind).filter { asksAll || asked.contains($0) }
-        asksAllParameters = asksAll || asked.contains(.anyParameter)
+        // Only the list says whether a parameter is set: a RESET may have been rolled back.
+        asksAllParameters =
+            asksAll || asked.contains(.anyParameter)
+            || traces.touched.contains { $0.value && !$0.key.contains(".") && $0.key != "role" }
         var names = Set(traces.touched.keys)
         if asksAllParameters {
             names.formUnion(extra.keys)
@@ -73,8 +76,9 @@ public struct StateQuestion: Sendable {
         }
         if asksAllParameters {
             columns.append(
-                "(SELECT pg_catalog.string_agg(name || pg_catalog.chr(1) "
-                    + "|| pg_catalog.current_setting(name), pg_catalog.chr(2)) FROM pg_catalog.pg_settings WHERE source = 'session' "
+                "(SELECT pg_catalog.string_agg("
+                    + "name || pg_catalog.chr(1) || pg_catalog.current_setting(name), "
+                    + "pg_catalog.chr(2)) FROM pg_catalog.pg_settings WHERE source = 'session' "
                     + "AND name NOT LIKE 'transaction%')")
         }
         columns += names.map {

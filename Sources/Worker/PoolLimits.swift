@@ -42,6 +42,7 @@ struct PoolLimits {
         clientIdleTimeout = Limit(session.clientIdleTimeout)
         watchesLinked =
             queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
+            || clientIdleTimeout.isSet
     }
 }
 

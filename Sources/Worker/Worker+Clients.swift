@@ -179,6 +179,7 @@ extension Worker where Loop: ~Copyable {
     ) {
         var step = ClientStep.consumed
         let start = offset
+        if servers[serverSlot].session.isReleasable { clients[slot].transactionAt = now }
         do throws(SessionError) {
             step = try clients[slot].session.receivedLinked(
                 bytes, from: &offset, server: &servers[serverSlot].session, toServer: &toServer,

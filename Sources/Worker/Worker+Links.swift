@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import Pooling
+internal import SQL
 internal import Session
 internal import Wire
 
@@ -180,6 +181,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].session.unlinked()
         servers[serverSlot].tally.transactionTime +=
             now.nanoseconds &- clients[slot].transactionAt.nanoseconds
+        clients[slot].session.unlinked()
         clients[slot].phase = .idle
         clients[slot].requestedAt = now
         servers[serverSlot].phase = .held
@@ -194,6 +196,10 @@ extension Worker where Loop: ~Copyable {
         }
         // A cancel that is still under way must not meet the next client's query.
         guard servers[serverSlot].cancelCount == 0 else { return }
+        // Its next owner may be another worker, which must get all that it says.
+        guard !servers[serverSlot].isReceiving else {
+            return loop.cancel(token(.serverReceive, ofServer: serverSlot))
+        }
         let id = servers[serverSlot].id
         let openedAt = servers[serverSlot].openedAt
         let statistics = takeTally(serverSlot)
@@ -251,7 +257,13 @@ extension Worker where Loop: ~Copyable {
         guard servers.isTaken(serverSlot) else { return }
         servers[serverSlot].awaitsOwnQuery = false
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
-        servers[serverSlot].needsCleaning = !clients[slot].session.traces.isClean
+        let pins = clients[slot].session.traces.pins
+        servers[serverSlot].needsCleaning =
+            !clients[slot].session.traces.isClean || servers[serverSlot].session.isQuestioned
+        // No command takes these back.
+        if !pins.isDisjoint(with: [.seed, .libraries]) {
+            servers[serverSlot].session.isTainted = true
+        }
         beginTidying(serverSlot)
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")

@@ -39,8 +39,9 @@ extension Worker where Loop: ~Copyable {
     /// The client keeps its server, and goes on with what it has sent meanwhile.
     private mutating func stay(_ serverSlot: Int, _ slot: Int) {
         armServerReceive(serverSlot)
-        guard servers[serverSlot].session.parameters === clients[slot].session.parameters
-            || fitParameters(serverSlot, to: slot)
+        guard
+            servers[serverSlot].session.parameters === clients[slot].session.parameters
+                || fitParameters(serverSlot, to: slot)
         else { return }
         guard clients[slot].isStalled else { return }
         clients[slot].isStalled = false

@@ -34,6 +34,11 @@ extension Worker where Loop: ~Copyable {
                 starvedServers.append(servers[slot].id)
                 return
             }
+            if completion.result == -125 {
+                // ECANCELED: it was on its way back to the pool.
+                if servers[slot].phase == .held { checkin(slot) } else { armServerReceive(slot) }
+                return
+            }
             let reason =
                 completion.result == 0
                 ? "the server closed the connection" : SocketError.text(of: -completion.result)
@@ -140,6 +145,9 @@ extension Worker where Loop: ~Copyable {
             return serverLost(slot, error.reply.detail ?? error.reply.message)
         }
         servers[slot].tally.sentByteCount += toClient.byteCount
+        if servers[slot].session.sendHeldSyncs(to: &toServer.buffer) {
+            flushToServer(slot, RawSpan())
+        }
         flushToClient(clientSlot, bytes)
     }
 
@@ -181,7 +189,9 @@ extension Worker where Loop: ~Copyable {
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
             servers[slot].deadline = .never
             checkin(slot)
-        case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .held:
+        case .held:
+            if servers[slot].session.isReleasable { checkin(slot) } else { armServerReceive(slot) }
+        case .resolving, .connecting, .askingTLS, .handshake, .loggingIn:
             armServerReceive(slot)
         case .idle:
             break
