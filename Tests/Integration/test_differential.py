@@ -10,7 +10,7 @@ import time
 
 import pytest
 from support import differential_run
-from support.differential_known import HASTY, KNOWN
+from support.differential_known import KNOWN
 from support.differential_messages import random_script
 from support.differential_shrinking import shrink
 from support.pooler import Pooler
@@ -116,8 +116,3 @@ def test_a_known_difference_is_there(stage, name):
     difference = stage.run(KNOWN[name])
     assert difference, MENDED
     assert difference.kind in ("differs", "closed"), str(difference)
-
-
-@pytest.mark.parametrize("name", HASTY)
-def test_a_known_difference_in_haste_is_there(stage, name):
-    assert any(stage.run(HASTY[name], rest=0) for _ in range(20)), MENDED

@@ -41,15 +41,11 @@ class Author:
         messages = []
         for _ in range(chance.choice([1, 1, 2, 2, 3, 5])):
             unit = chance.choice(self.units())()
-            # A Parse without a name that is skipped is known to differ: differential_known.
-            if messages and messages[-1][0] not in "SQF" and len(unit[0]) == 2:
-                messages.append(("S",))
             messages += unit
         alone = [it for it in self.features if it in ALONE]
         if alone and chance.random() < 0.2:
             feature = chance.choice(alone)
-            messages = [("Q", "rollback")] if feature == "resets" else []
-            messages.append(("Q", self.statement(feature)))
+            messages = [("Q", self.statement(feature))]
         kill = None
         if chance.random() < 0.04 and self.generation < 5:
             kill = chance.choice([chance.random(), 1.0]), chance.random() < 0.5

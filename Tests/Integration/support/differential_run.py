@@ -14,9 +14,8 @@ PATIENCE = 4.0
 """Seconds without any progress that are a hang."""
 GRACE = 0.03
 """Seconds that a turn is waited for before the next client's begins: it may have to queue."""
-REST = 0.01
-"""Seconds between the turns of a client; when not 0, only first messages are cut. What it takes to
-pass by differential_known.HASTY. 0 when both of these are mended."""
+REST = 0
+"""Seconds between the turns of a client; when not 0, only first messages are cut."""
 USER, DATABASE = "app", "differential"
 LAST = [("f", "the end"), ("S",), ("Q", "rollback"), ("Q", "select 'the end'")]
 """What every client does last: it gets out of everything, and nothing may be left over."""

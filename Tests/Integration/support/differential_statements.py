@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 LEFT_OUT = {"channels", "sequences"}
 """Not there yet in pgweir: empty this to try."""
-ALONE = {"named", "resets"}
+ALONE = {"named"}
 """Features whose statements are only sent as a Query and a turn of their own: differential_known.
 """
 
