@@ -66,6 +66,16 @@ extension ClientSession {
         server.expectOwnQuery(store)
     }
 
+    /// What a parameter is for this client when its server reports `value`: after a RESET, which
+    /// gives the server its own default, what the client's login said.
+    func value(of name: String, reported value: String, _ base: ParameterState) -> String {
+        let key = name.lowercased()
+        guard followsState, traces.wasReset || traces.touched[key] == true,
+            base.reported[key] == value, let own = startup.reported[key]
+        else { return value }
+        return own
+    }
+
     /// Writes the query with our names where the client's stand; statements that the server does
     /// not have go ahead of it.
     private mutating func replaceNames(

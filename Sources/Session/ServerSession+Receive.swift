@@ -61,7 +61,26 @@ extension ServerSession {
             toClient.buffer.appendMessage(ServerTag.errorResponse) { $0.append(body) }
             return
         }
+        if tag == ServerTag.parameterStatus {
+            return passReport(piece, bytes, client: client, toClient: &toClient)
+        }
         toClient.pass(piece.start..<piece.body.upperBound, of: bytes)
+    }
+
+    /// A parameter that was reset is for the client what its login said, not the server's default.
+    private func passReport(
+        _ piece: FramePiece, _ bytes: borrowing RawSpan, client: borrowing ClientSession,
+        toClient: inout Outgoing
+    ) {
+        guard let end = bytes.firstOffset(of: 0, in: piece.body),
+            let wanted = client.parameters.reported[
+                bytes.string(in: piece.body.lowerBound..<end).lowercased()],
+            wanted != bytes.string(in: end + 1..<max(end + 1, piece.body.upperBound - 1))
+        else { return toClient.pass(piece.start..<piece.body.upperBound, of: bytes) }
+        toClient.spill(bytes)
+        ServerMessages.parameterStatus(
+            name: bytes.string(in: piece.body.lowerBound..<end), value: wanted,
+            to: &toClient.buffer)
     }
 
     /// Messages that change what we know are looked at whole; all others stream through.
@@ -86,8 +105,11 @@ extension ServerSession {
                 question?.read(bytes.extracting(piece.body))
             }
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
-        case ServerTag.noticeResponse, ServerTag.notificationResponse:
+        case ServerTag.noticeResponse:
             return ledger.head?.disposition != .swallow
+        case ServerTag.notificationResponse:
+            // Nobody else has listened on this server.
+            return true
         case ServerTag.parameterStatus:
             return reportParameter(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.readyForQuery:
@@ -188,6 +210,7 @@ extension ServerSession {
         _ body: borrowing RawSpan, client: inout ClientSession, store: any StatementStore
     ) -> Bool {
         copy = .none
+        if ErrorFields(body: body).isFatal { saidFatal = true }
         guard let head = ledger.head else { return true }
         switch head.kind {
         case .query, .functionCall, .sync:
@@ -270,7 +293,8 @@ extension ServerSession {
         let value = body.string(in: nameEnd + 1..<valueEnd)
         parameters = store.canonical(parameters.reporting(name, value))
         if ledger.head?.disposition == .swallow { return false }
-        client.parameters = store.canonical(client.parameters.reporting(name, value))
+        client.parameters = store.canonical(
+            client.parameters.reporting(name, client.value(of: name, reported: value, base)))
         return true
     }
 

@@ -33,6 +33,8 @@ public struct ServerSession: ~Copyable {
     var question: StateQuestion?
     /// Syncs that came in a COPY FROM STDIN behind its last data, and were not passed on.
     var syncsHeld = 0
+    /// It has said that it closes the connection, and why.
+    public internal(set) var saidFatal = false
     /// What the last audit found that no text had shown; until the worker has looked.
     public var surprise: String?
     /// Names of the client's that a Query under way deallocates, in the order of its text.
@@ -246,6 +248,11 @@ extension ServerSession {
             copy = .ended
         }
         guard isBatchOpen else { return }
+        if !skipsUntilSync {
+            // A Sync alone would commit what the client has not.
+            ClientMessages.failingParse(to: &toServer.buffer)
+            expect(Expectation(.parse, .swallow))
+        }
         ClientMessages.sync(to: &toServer.buffer)
         expectSync()
     }

@@ -31,10 +31,9 @@ public struct SessionTraces: Sendable {
         }
         if suspicions.isEmpty && !facts.resetsAll { return }
         suspected.formUnion(
-            suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations]))
+            suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations, .removals]))
         // What holds the server may be gone now: it is asked again.
-        if !suspicions.contains(.removals) { suspected.remove(.removals) }
-        if suspicions.contains(.removals), pins.isEmpty { suspected.remove(.removals) }
+        if suspicions.contains(.removals), !pins.isEmpty { suspected.insert(.removals) }
         noteSequences(suspicions)
         if readsSequences, suspicions.contains(.sequenceWrites) { pins.insert(.sequenceWrites) }
         for parameter in facts.parameters { touched[parameter.name] = parameter.isReset }

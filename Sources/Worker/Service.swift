@@ -113,7 +113,9 @@ public final class Service: Sendable {
                     || old.serverTLS != settings.serverTLS
                 state.profile = profile
                 state.machine.settings = profile.pool
-                return isElsewhere ? state.machine.reconnect(at: now) : []
+                guard isElsewhere else { return [] }
+                state.welcome = nil
+                return state.machine.reconnect(at: now)
             }
             if !closing.isEmpty { post(.close(closing), to: 0) }
         }

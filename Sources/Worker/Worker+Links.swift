@@ -53,7 +53,7 @@ extension Worker where Loop: ~Copyable {
         servers[slot].phase = .held
         // One that has rested may have been closed by PostgreSQL; who has just been busy has not.
         let idleTime = now.nanoseconds &- idleSince.nanoseconds
-        guard idleTime > 50_000_000 else { return !beginCheck(slot, after: idleTime) }
+        guard idleTime > 2_000_000 else { return !beginCheck(slot, after: idleTime) }
         switch Sockets.hasUnreadBytes(servers[slot].socket) {
         case .clean:
             return !beginCheck(slot, after: idleTime)
