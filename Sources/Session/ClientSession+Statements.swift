@@ -120,12 +120,15 @@ extension ClientSession {
 
     /// What a Bind executes may leave something behind.
     private mutating func noteBind(
-        _ shared: SharedFacts?, _ piece: FramePiece, afterNames offset: Int,
+        _ shared: SharedFacts?, _ piece: FramePiece, portalEnd: Int, afterNames offset: Int,
         _ bytes: borrowing RawSpan
     ) {
         guard let facts = shared?.facts else { return }
         note(facts)
-        bindsReset = facts.isAwaited
+        if facts.isAwaited {
+            let portal = bytes.extracting(piece.body.lowerBound..<portalEnd)
+            awaitedPortals.insert(portal.hash64())
+        }
         guard followsState, !facts.boundNames.isEmpty else { return }
         guard piece.closes,
             let values = BoundValues(bytes, in: offset..<piece.body.upperBound)
@@ -162,7 +165,7 @@ extension ClientSession {
                 return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
             }
             guard !isHeldForValues(facts, piece) else { return .incomplete }
-            noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
+            noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
             return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
         }
         guard let known = names.entry(bytes.extracting(nameRange)) else {
@@ -177,7 +180,7 @@ extension ClientSession {
         if let facts = known.facts {
             guard !isHeldForValues(facts, piece) else { return .incomplete }
             forgetSequences(facts.facts, server: &server, toServer: &toServer, bytes, store)
-            noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
+            noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
         }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         let length = piece.body.count + scanner.bodyByteCountLeft + 4
@@ -325,7 +328,7 @@ extension ClientSession {
         return start..<end
     }
 
-    private func holdNames(_ piece: FramePiece, _ tag: UInt8) throws(SessionError) -> Handling {
+    func holdNames(_ piece: FramePiece, _ tag: UInt8) throws(SessionError) -> Handling {
         let length = piece.body.count + scanner.bodyByteCountLeft
         try requireAtMost(HeldMessage.namesByteCountMax, tag, length)
         return .incomplete

@@ -29,8 +29,8 @@ public struct ClientSession: ~Copyable {
     var waitsForReset = false
     /// The server was told not to hold back its answer to it.
     var asksForReset = false
-    /// The portal that was bound last holds one; it is under way once executed.
-    var bindsReset = false
+    /// Portals that hold one, by hash of their names; it is under way once executed.
+    var awaitedPortals: Set<UInt64> = []
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
 
@@ -145,7 +145,7 @@ extension ClientSession {
                 offset = piece.start
                 return .stalled
             }
-            if waitsForReset, tag != ClientTag.sync, tag != ClientTag.flush {
+            if waitsForReset, !Self.passesReset(tag) {
                 guard server.ledger.isEmpty else {
                     scanner = before
                     offset = piece.start
@@ -186,6 +186,16 @@ extension ClientSession {
         }
     }
 
+    /// Messages that what is under way may itself be waiting for.
+    private static func passesReset(_ tag: UInt8) -> Bool {
+        switch tag {
+        case ClientTag.sync, ClientTag.flush, ClientTag.copyData, ClientTag.copyDone,
+            ClientTag.copyFail:
+            true
+        default: false
+        }
+    }
+
     /// What is to be done with the message that begins in a piece.
     enum Handling {
         /// It goes to the server as it is.
@@ -203,19 +213,25 @@ extension ClientSession {
         server: inout ServerSession, toServer: inout Outgoing, toClient: inout Outgoing,
         store: any StatementStore
     ) throws(SessionError) -> Handling {
-        if server.copy == .fromClient {
-            return try handleInCopy(tag, server: &server)
+        if server.copy == .fromClient, let handling = handleInCopy(tag, server: &server) {
+            return handling
         }
         switch tag {
         case ClientTag.query:
             return handleQuery(
                 piece, of: bytes, server: &server, toServer: &toServer, store: store)
         case ClientTag.execute:
-            if bindsReset { waitsForReset = true }
-            bindsReset = false
+            if !awaitedPortals.isEmpty {
+                guard let end = bytes.firstOffset(of: 0, in: piece.body) else {
+                    return try holdNames(piece, tag)
+                }
+                let portal = bytes.extracting(piece.body.lowerBound..<end)
+                waitsForReset = awaitedPortals.contains(portal.hash64())
+            }
             server.expect(Expectation(.execute))
             return .pass
         case ClientTag.sync:
+            if !awaitedPortals.isEmpty { awaitedPortals.removeAll() }
             names.endBatch()
             unnamed.endBatch()
             server.expectSync()
@@ -248,11 +264,10 @@ extension ClientSession {
         }
     }
 
-    /// While the server reads a COPY it ignores Sync and Flush, and takes anything that is not
-    /// part of the copy for its end in error. Source: PostgreSQL documentation, "COPY Operations".
-    private mutating func handleInCopy(
-        _ tag: UInt8, server: inout ServerSession
-    ) throws(SessionError) -> Handling {
+    /// While the server reads a COPY it ignores Sync and Flush. Source: PostgreSQL documentation,
+    /// "COPY Operations". nil = no part of a copy: either the copy has failed already and its error
+    /// is on its way, or the server breaks off the connection.
+    private func handleInCopy(_ tag: UInt8, server: inout ServerSession) -> Handling? {
         switch tag {
         case ClientTag.copyData, ClientTag.flush:
             if tag == ClientTag.copyData { server.syncsHeld = 0 }
@@ -265,12 +280,9 @@ extension ClientSession {
             server.copy = .ended
             server.syncsHeld = 0
             return .pass
-        case ClientTag.query, ClientTag.parse, ClientTag.bind, ClientTag.describe,
-            ClientTag.execute, ClientTag.close, ClientTag.functionCall:
-            server.copy = .ended
-            return .pass
         default:
-            throw .clientUnexpected(tag: tag)
+            server.copy = .ended
+            return nil
         }
     }
 }

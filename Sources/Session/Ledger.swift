@@ -106,12 +106,12 @@ public struct Ledger: Sendable {
         case open
         /// CopyDone or CopyFail was sent.
         case ended
-        /// A message that is no part of a copy breaks it off. The server does not answer it.
-        case brokenOff(by: Expectation?)
+        /// A message that is no part of a copy was sent.
+        case brokenOff
     }
 
     /// A COPY FROM STDIN begins, asked for by the head. The server ignores the Syncs that it reads
-    /// before the copy's end, and does not answer the message that breaks it off.
+    /// before the copy's end. Another message fails the copy, or meets one that has failed already.
     public mutating func beginCopy() -> CopyAhead {
         while entries.count > 1 {
             switch entries[1].kind {
@@ -121,9 +121,7 @@ public struct Ledger: Sendable {
                 entries.remove(at: 1)
                 return .ended
             case .parse, .bind, .describe, .execute, .close, .query, .functionCall:
-                // Behind an Execute the error takes it out, with all up to the next Sync.
-                guard entries[0].kind == .query else { return .brokenOff(by: nil) }
-                return .brokenOff(by: entries.remove(at: 1))
+                return .brokenOff
             }
         }
         return .open

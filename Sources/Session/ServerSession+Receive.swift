@@ -139,7 +139,7 @@ extension ServerSession {
             if ledger.head?.kind == .query { return try headIsForwarded(tag) { $0 == .query } }
             return try pop(.describe, tag, client: &client, store: store)
         case ServerTag.copyInResponse:
-            beginCopy(&client, store)
+            beginCopy()
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.copyOutResponse, ServerTag.copyBothResponse:
             copy = .toClient
@@ -259,26 +259,12 @@ extension ServerSession {
     }
 
     /// CopyInResponse: what is on its way already is part of the copy, or breaks it off.
-    private mutating func beginCopy(_ client: inout ClientSession, _ store: any StatementStore) {
+    private mutating func beginCopy() {
         switch ledger.beginCopy() {
         case .open:
             copy = .fromClient
-        case .ended:
+        case .ended, .brokenOff:
             copy = .ended
-        case .brokenOff(let entry):
-            copy = .ended
-            guard let entry else { return }
-            if entry.changesNames {
-                for freed in client.names.undo(1) { store.release(freed) }
-            }
-            if entry.changesUnnamed {
-                for freed in client.unnamed.undo(1, failed: false) where freed != 0 {
-                    store.release(freed)
-                }
-            }
-            if entry.kind == .parse, statements.remove(entry.statement) {
-                store.release(entry.statement)
-            }
         }
     }
 
