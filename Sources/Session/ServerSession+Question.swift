@@ -66,6 +66,7 @@ extension ServerSession {
             ParameterState(reported: parameters.reported, extra: extra, isProven: true))
         client.parameters = store.canonical(
             ParameterState(reported: wanted.reported, extra: wanted.extra, isProven: true))
+        client.traces.answered()
         let asked = question.kinds.reduce(into: Suspicions()) { $0.formUnion($1) }
         client.traces.pins = client.traces.pins.subtracting(asked).union(question.found)
             .union(traces.suspected.intersection([.libraries, .seed]))

@@ -108,8 +108,7 @@ extension ServerSession {
         case ServerTag.noticeResponse:
             return ledger.head?.disposition != .swallow
         case ServerTag.notificationResponse:
-            // Nobody else has listened on this server.
-            return true
+            return ledger.head?.disposition != .swallow || client.traces.mayListen
         case ServerTag.parameterStatus:
             return reportParameter(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.readyForQuery:

@@ -13,6 +13,8 @@ public struct SessionTraces: Sendable {
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
     public internal(set) var pins: Suspicions = []
+    /// The search path may have changed since the last answer.
+    private(set) var isPathInDoubt = false
     /// The client has read what nextval() left, so that its servers are kept from then on.
     var readsSequences = false
     /// It has called nextval() since its server was linked, or inserted something.
@@ -26,7 +28,7 @@ public struct SessionTraces: Sendable {
     /// A text with these facts is on its way to the server.
     mutating func note(_ facts: StatementFacts, createsTemporary: Bool = false) {
         var suspicions = facts.suspicions
-        if createsTemporary, suspicions.contains(.creations) {
+        if createsTemporary || isPathInDoubt, suspicions.contains(.creations) {
             suspicions.insert(.temporaryObjects)
         }
         if suspicions.isEmpty && !facts.resetsAll { return }
@@ -36,7 +38,11 @@ public struct SessionTraces: Sendable {
         if suspicions.contains(.removals), !pins.isEmpty { suspected.insert(.removals) }
         noteSequences(suspicions)
         if readsSequences, suspicions.contains(.sequenceWrites) { pins.insert(.sequenceWrites) }
-        for parameter in facts.parameters { touched[parameter.name] = parameter.isReset }
+        for parameter in facts.parameters {
+            touched[parameter.name] = parameter.isReset
+            if parameter.name == "search_path" { isPathInDoubt = true }
+        }
+        if suspicions.contains(.anyParameter) { isPathInDoubt = true }
         if facts.resetsAll { wasReset = true }
     }
 
@@ -53,6 +59,14 @@ public struct SessionTraces: Sendable {
 
     mutating func suspectAnything() { suspected.formUnion(.anything) }
     mutating func suspectAnyParameter() { suspected.insert(.anyParameter) }
+
+    /// The server has answered, and the client's parameters are known.
+    mutating func answered() {
+        isPathInDoubt = touched["search_path"] != nil || suspected.contains(.anyParameter)
+    }
+
+    /// Whether notifications may be on their way to the client.
+    var mayListen: Bool { pins.union(suspected).contains(.channels) }
 
     /// The server is asked about all of it; what is noted from now on comes after the question.
     mutating func asked() {
