@@ -5,7 +5,7 @@ import struct
 import time
 
 import pytest
-from support.edges import edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import edge, edges, fresh, setting  # noqa: F401
 from support.processes import wait_until
 from support.wire import (
     COPY_DONE,
@@ -149,8 +149,7 @@ ABANDONED = {
 
 @pytest.mark.parametrize("how", ENDS)
 @pytest.mark.parametrize("what", ABANDONED)
-def test_a_transaction_that_is_left_behind(edge, what, how, known_to_fail):
-    known_to_fail("our Sync commits what the client never did", "implicit" in what)
+def test_a_transaction_that_is_left_behind(edge, what, how):
 
     def scenario(world):
         a = world.connect()
@@ -168,9 +167,8 @@ def test_a_transaction_that_is_left_behind(edge, what, how, known_to_fail):
     edge.same(scenario, before=TABLE)
 
 
-def test_a_query_while_a_copy_waits_for_data(edge, known_to_fail):
+def test_a_query_while_a_copy_waits_for_data(edge):
     """PostgreSQL ends the session then."""
-    known_to_fail("a FATAL of ours follows the server's own")
 
     def scenario(world):
         a = world.connect()

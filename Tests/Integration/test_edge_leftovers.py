@@ -68,10 +68,6 @@ KINDS = {
 }
 NOT_IN_FUNCTIONS = "what a function leaves is not asked for"
 RIGHT_FOR_NOBODY_ELSE = {
-    "temp table by search_path": (
-        "set search_path to pg_temp, public",
-        "create table mine (n int)",
-    ),
     "load": ("load 'auto_explain'", "show auto_explain.log_min_duration"),
     "seed": ("select setseed(0.5)", "select random()"),
     "set seed": ("set seed to 0.25", "select random()"),
@@ -153,7 +149,6 @@ class TestKinds:
 def test_the_next_client_meets_nothing(edge, kind, known_to_fail):
     make, look = RIGHT_FOR_NOBODY_ELSE[kind]
     known_to_fail(NOT_IN_FUNCTIONS, "by a function" in kind)
-    known_to_fail("pg_temp by search_path is not suspected", kind.endswith("search_path"))
 
     def scenario(world):
         a = world.connect()
@@ -247,9 +242,8 @@ FOLLOWS = {
 
 
 @pytest.mark.parametrize("what", FOLLOWS)
-def test_what_follows_while_the_pooler_asks(edge, what, known_to_fail):
+def test_what_follows_while_the_pooler_asks(edge, what):
     """It asks what SET has done; what the next statement does must not be forgotten over that."""
-    known_to_fail("an answer clears what was suspected behind the question")
     make, look, nothing = FOLLOWS[what]
 
     def scenario(world):

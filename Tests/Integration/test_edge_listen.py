@@ -109,9 +109,8 @@ def test_notifications_wait_for_the_end_of_a_transaction(edge):
     edge.same(scenario)
 
 
-def test_a_notification_while_the_pooler_asks_a_question_of_its_own(edge, known_to_fail):
+def test_a_notification_while_the_pooler_asks_a_question_of_its_own(edge):
     """The question waits for a lock; the server hands out what came meanwhile behind it."""
-    known_to_fail("a notification that comes with the answer to our own question is swallowed")
 
     def scenario(world):
         a = world.connect(timeout=2)
@@ -132,9 +131,8 @@ def test_a_notification_while_the_pooler_asks_a_question_of_its_own(edge, known_
     edge.same(scenario)
 
 
-def test_the_listeners_server_is_killed(edge, known_to_fail):
+def test_the_listeners_server_is_killed(edge):
     """The loss is signalled: the client's connection ends with the server's own words."""
-    known_to_fail("a FATAL of ours follows the server's own")
 
     def scenario(world):
         with world.hush():

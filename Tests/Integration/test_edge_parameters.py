@@ -353,8 +353,7 @@ def test_a_startup_parameter_is_its_clients_alone(edge, name, known_to_fail):
     edge.same(scenario)
 
 
-def test_a_startup_value_that_was_changed_comes_back_at_reset(edge, known_to_fail):
-    known_to_fail(WRONG_REPORT)
+def test_a_startup_value_that_was_changed_comes_back_at_reset(edge):
 
     def scenario(world):
         a = world.connect(work_mem="1MB", TimeZone="Asia/Tokyo")
@@ -380,8 +379,6 @@ def test_a_startup_value_that_was_changed_comes_back_at_reset(edge, known_to_fai
 def test_a_bad_startup_parameter_is_refused_at_login(edge, parameters, known_to_fail):
     if "options" in parameters:
         known_to_fail("refused with a code and a text of our own")
-    else:
-        known_to_fail("startup parameters are checked at the first query only")
 
     def scenario(world):
         with Client(world.port) as client, pytest.raises(LoginRefused) as caught:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from .postgres import PASSWORDS
 from .wire import Client, error_code, values
 
-SETTLES = True
+SETTLES = False
 """Whether a client that may have left something waits until the pooler has asked the server.
 
 False, and `settle` gone, once test_what_follows_while_the_pooler_asks passes.
