@@ -114,7 +114,10 @@ extension ServerSession {
         case ServerTag.readyForQuery:
             return try ready(piece, bytes, &client, store)
         case ServerTag.errorResponse:
-            return failed(bytes.extracting(piece.body), client: &client, store: store)
+            let body = bytes.extracting(piece.body)
+            let isTold = failed(body, client: &client, store: store)
+            if isTold, ErrorFields(body: body).isFatal { saidFatal = true }
+            return isTold
         case ServerTag.commandComplete:
             if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
             copy = .none
@@ -209,7 +212,6 @@ extension ServerSession {
         _ body: borrowing RawSpan, client: inout ClientSession, store: any StatementStore
     ) -> Bool {
         copy = .none
-        if ErrorFields(body: body).isFatal { saidFatal = true }
         guard let head = ledger.head else { return true }
         switch head.kind {
         case .query, .functionCall, .sync:
