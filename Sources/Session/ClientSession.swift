@@ -242,6 +242,8 @@ extension ClientSession {
             server.noteCopyEnd()
             return .pass
         case ClientTag.functionCall:
+            // It names a function by a number only.
+            if followsState { traces.suspectAnything() }
             server.expect(Expectation(.functionCall))
             return .pass
         case ClientTag.parse:
