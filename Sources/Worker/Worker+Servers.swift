@@ -218,9 +218,10 @@ extension Worker where Loop: ~Copyable {
                 hint: "Use pool_mode = transaction."))
     }
 
-    /// A copy that the client has begun may only now wait for its data.
+    /// A copy that the client has begun may only now wait for its data, or a failed batch for its
+    /// Sync.
     private mutating func finishOrphan(_ slot: Int) {
-        if servers[slot].session.copy == .fromClient {
+        if servers[slot].session.copy == .fromClient || servers[slot].session.skipsUntilSync {
             servers[slot].session.finishForOrphan(&toServer)
             flushToServer(slot, RawSpan())
             guard servers.isTaken(slot) else { return }

@@ -138,7 +138,7 @@ def test_the_listeners_server_is_killed(edge):
         with world.hush():
             a = world.connect()
             a.ask("listen lost")
-            a.settle()
+            a.ask("select 'settled'")
             world.sql(
                 "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'"
                 " and query like 'select ''settled''%'"

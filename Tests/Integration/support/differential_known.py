@@ -33,10 +33,6 @@ KNOWN = {
         turn(0, ("B", [], "a"), SYNC),
         turn(0, ("B", [], "b"), SYNC),
     ),
-    # Author.copy_in
-    "A Sync behind bad data of a copy": script(
-        turn(0, ("P", "copy items_0_0 from stdin"), ("B", []), ("E",), ("d", "bad\n"), SYNC),
-    ),
     # Difference.is_known
     "Describe of a named statement in a failed transaction, on another server": script(
         turn(0, ("P", "set work_mem = '2MB'", "a"), SYNC),
