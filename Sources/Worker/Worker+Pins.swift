@@ -39,10 +39,12 @@ extension Worker where Loop: ~Copyable {
     /// The client keeps its server, and goes on with what it has sent meanwhile.
     private mutating func stay(_ serverSlot: Int, _ slot: Int) {
         armServerReceive(serverSlot)
-        guard
-            servers[serverSlot].session.parameters === clients[slot].session.parameters
-                || fitParameters(serverSlot, to: slot)
-        else { return }
+        if servers[serverSlot].session.parameters !== clients[slot].session.parameters {
+            guard fitParameters(serverSlot, to: slot) else { return }
+            // Nothing of the client's follows for sure: it must not wait in the worker's buffer.
+            flushToServer(serverSlot, RawSpan())
+            guard servers.isTaken(serverSlot) else { return }
+        }
         guard clients[slot].isStalled else { return }
         clients[slot].isStalled = false
         useHeld(slot)

@@ -198,11 +198,14 @@ extension Worker where Loop: ~Copyable {
         }
     }
 
-    /// The transaction is over, and the server must be asked what it has left before anything else
-    /// of its client runs.
+    /// The transaction is over, and before anything else of its client runs, the server must be
+    /// asked what it has left, or be given the client's parameters again.
     private func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
-        servers[slot].session.isReleasable
-            && !clients[clientSlot].session.traces.suspected.isEmpty
+        guard clients[clientSlot].session.followsState, servers[slot].session.isReleasable else {
+            return false
+        }
+        return !clients[clientSlot].session.traces.suspected.isEmpty
+            || servers[slot].session.parameters !== clients[clientSlot].session.parameters
     }
 
     /// In statement mode a transaction block is an error.

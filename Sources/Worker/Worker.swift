@@ -92,17 +92,34 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
             loop.turn(until: deadline, isPollOnly: !mailbox.isEmpty)
             now = loop.now()
             readMail()
-            while let completion = loop.nextCompletion() { handle(completion) }
+            while let completion = loop.nextCompletion() {
+                handle(completion)
+                dropLeftovers()
+            }
             runTimers()
+            dropLeftovers()
             armStarved()
         }
         closeAll()
     }
 
+    /// What an event wrote must have been sent with it: afterwards nobody knows for whom it was, and
+    /// the next one must not get it.
+    private mutating func dropLeftovers() {
+        guard !toServer.isEmpty || !toClient.isEmpty else { return }
+        assertionFailure("bytes were written and not sent")
+        service.log(.error, "worker \(index): bytes that belong to nobody were dropped: a defect")
+        toServer.removeAll()
+        toClient.removeAll()
+    }
+
     private mutating func readMail() {
         guard !mailbox.isEmpty else { return }
         mailbox.drain(into: &mails)
-        for mail in mails { handle(mail) }
+        for mail in mails {
+            handle(mail)
+            dropLeftovers()
+        }
         mails.removeAll(keepingCapacity: true)
     }
 

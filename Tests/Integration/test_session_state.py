@@ -290,3 +290,19 @@ def test_after_setseed_nobody_else_gets_the_same_random_numbers(pooler):
     (own, other), (again, another) = two_numbers(), two_numbers()
     assert own == again
     assert other != another
+
+
+def test_a_reset_while_the_server_is_kept(start_pooler):
+    """The startup values come back on the own server, and nothing of that reaches another."""
+    pooler = start_pooler({"default_pool_size": 2, "workers": 1})
+    options = "-c work_mem=11MB"
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True, options=options) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("create temp table mine (a int)")
+        for _ in range(10):
+            first.execute("reset all")
+            assert show(second, "work_mem") == "4MB"
+            assert second.execute("select 1").fetchone() == (1,)
+            assert show(first, "work_mem") == "11MB"
