@@ -108,7 +108,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     private mutating func dropLeftovers() {
         guard !toServer.isEmpty || !toClient.isEmpty else { return }
         assertionFailure("bytes were written and not sent")
-        service.log(.error, "worker \(index): bytes that belong to nobody were dropped: a defect")
+        service.log(.error, "worker \(index): bytes of nobody were dropped: a defect of ours")
         toServer.removeAll()
         toClient.removeAll()
     }
