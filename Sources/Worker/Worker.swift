@@ -103,8 +103,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         closeAll()
     }
 
-    /// What an event wrote must have been sent with it: afterwards nobody knows for whom it was, and
-    /// the next one must not get it.
+    /// What an event wrote must have been sent with it: afterwards nobody knows for whom it was,
+    /// and the next one must not get it.
     private mutating func dropLeftovers() {
         guard !toServer.isEmpty || !toClient.isEmpty else { return }
         assertionFailure("bytes were written and not sent")
