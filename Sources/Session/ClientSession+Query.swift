@@ -9,7 +9,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
-        guard followsState || replacesNames else {
+        guard sharesServers else {
             server.setUnnamed(0, store)
             server.expect(Expectation(.query))
             return .pass
@@ -22,10 +22,10 @@ extension ClientSession {
         forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         note(facts)
         // Of a text that is not there whole, the rest may hold anything.
-        if !piece.closes, followsState { traces.suspectAnything() }
+        if !piece.closes { traces.suspectAnything() }
         waitsForReset = facts.isAwaited
         var handling = Handling.pass
-        if replacesNames, piece.closes, !facts.nameUses.isEmpty {
+        if piece.closes, !facts.nameUses.isEmpty {
             handling = replaceNames(
                 facts.nameUses, in: text, of: bytes, server: &server, toServer: &toServer,
                 store: store)
@@ -46,9 +46,16 @@ extension ClientSession {
 
     /// A text with these facts is on its way to the server.
     mutating func note(_ facts: StatementFacts) {
-        guard followsState else { return }
+        if facts.suspicions.isEmpty, !facts.resetsAll { return }
+        traces.note(
+            facts,
+            createsTemporary: facts.suspicions.contains(.creations) && hasTemporaryPath)
+    }
+
+    /// Whether CREATE without a schema may make something temporary.
+    private var hasTemporaryPath: Bool {
         let path = parameters.extra["search_path"] ?? parameters.reported["search_path"]
-        traces.note(facts, createsTemporary: path?.contains("pg_temp") ?? false)
+        return path?.contains("pg_temp") ?? false
     }
 
     /// A text reads what nextval() left in the session, and this client has left nothing there: it
@@ -57,7 +64,7 @@ extension ClientSession {
         _ facts: StatementFacts, server: inout ServerSession, toServer: inout Outgoing,
         _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) {
-        guard followsState, facts.suspicions.contains(.sequenceReads),
+        guard facts.suspicions.contains(.sequenceReads),
             !traces.hasWrittenSequences, !traces.pins.contains(.sequenceWrites),
             server.ledger.isEmpty, server.status == .idle
         else { return }
@@ -70,7 +77,7 @@ extension ClientSession {
     /// gives the server its own default, what the client's login said.
     func value(of name: String, reported value: String, _ base: ParameterState) -> String {
         let key = name.lowercased()
-        guard followsState, traces.wasReset || traces.touched[key] == true,
+        guard traces.wasReset || traces.touched[key] == true,
             base.reported[key] == value, let own = startup.reported[key]
         else { return value }
         return own
@@ -89,7 +96,7 @@ extension ClientSession {
             guard use.kind == .execute || use.kind == .deallocate else { continue }
             guard let known = Array(use.name.utf8).withRawSpan({ names.entry($0) }) else {
                 // What it runs was prepared by a text that nobody kept.
-                if use.kind == .execute, followsState { traces.suspectAnything() }
+                if use.kind == .execute { traces.suspectAnything() }
                 continue
             }
             if !server.statements.contains(known.statement) { hasProvided = true }

@@ -9,7 +9,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.parse))
             return .pass
         }
@@ -34,20 +34,19 @@ extension ClientSession {
         }
         try requireAtMost(HeldMessage.parseByteCountMax, ClientTag.parse, length)
         guard piece.closes else { return .incomplete }
-        guard replacesNames, let nameEnd = bytes.firstOffset(of: 0, in: piece.body) else {
+        guard let nameEnd = bytes.firstOffset(of: 0, in: piece.body) else {
             // The server knows best how to complain about it.
             server.expect(Expectation(.parse))
             return .pass
         }
         let name = bytes.extracting(piece.body.lowerBound..<nameEnd)
+        // Whether the name is free may not be known until the server has answered.
+        if isInDoubt(name, server) { return .stalled }
         if let known = names.entry(name) {
-            // Whether the name is free is not known until the server has answered.
-            if names.isInDoubt(known) { return .stalled }
             return parseAgain(
                 known.statement, nameEnd + 1..<piece.body.upperBound, server: &server,
                 toServer: &toServer, bytes: bytes, store: store)
         }
-        if names.isClosing(name), server.ledger.hasSync { return .stalled }
         let definition = nameEnd + 1..<piece.body.upperBound
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
@@ -82,7 +81,7 @@ extension ClientSession {
             StatementScanner.facts(
                 of: bytes, in: text.lowerBound..<end,
                 standardConformingStrings: hasConformingStrings))
-        if !piece.closes, followsState { traces.suspectAnything() }
+        if !piece.closes { traces.suspectAnything() }
         unnamed.change(to: 0)
         server.setUnnamed(ServerSession.unnamedUnknown, store)
         server.expect(Expectation(.parse, changesUnnamed: true))
@@ -120,16 +119,15 @@ extension ClientSession {
 
     /// What a Bind executes may leave something behind.
     private mutating func noteBind(
-        _ shared: SharedFacts?, _ piece: FramePiece, portalEnd: Int, afterNames offset: Int,
+        _ facts: StatementFacts, _ piece: FramePiece, portalEnd: Int, afterNames offset: Int,
         _ bytes: borrowing RawSpan
     ) {
-        guard let facts = shared?.facts else { return }
         note(facts)
         if facts.isAwaited {
             let portal = bytes.extracting(piece.body.lowerBound..<portalEnd)
             awaitedPortals.insert(portal.hash64())
         }
-        guard followsState, !facts.boundNames.isEmpty else { return }
+        guard !facts.boundNames.isEmpty else { return }
         guard piece.closes,
             let values = BoundValues(bytes, in: offset..<piece.body.upperBound)
         else { return traces.suspectAnyParameter() }
@@ -146,7 +144,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.bind))
             return .pass
         }
@@ -161,25 +159,23 @@ extension ClientSession {
         let nameRange = portalEnd + 1..<nameEnd
         if nameRange.isEmpty {
             if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
-            guard let facts = unnamedFacts(store).map({ $0 }) else {
-                return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
+            if let facts = unnamedFacts(store)?.facts {
+                guard !isHeldForValues(facts, piece) else { return .incomplete }
+                noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
             }
-            guard !isHeldForValues(facts, piece) else { return .incomplete }
-            noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
-            return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
+            provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
+            server.expect(Expectation(.bind))
+            return .pass
         }
+        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
         guard let known = names.entry(bytes.extracting(nameRange)) else {
-            if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
-                return .stalled
-            }
             // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
             server.expect(Expectation(.bind))
             return .pass
         }
-        if names.isInDoubt(known) { return .stalled }
-        if let facts = known.facts {
+        if let facts = known.facts?.facts {
             guard !isHeldForValues(facts, piece) else { return .incomplete }
-            forgetSequences(facts.facts, server: &server, toServer: &toServer, bytes, store)
+            forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
         }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
@@ -195,13 +191,13 @@ extension ClientSession {
         return .replaced(passesRest: true)
     }
 
-    private mutating func bindUnnamed(
-        server: inout ServerSession, toServer: inout Outgoing, _ bytes: borrowing RawSpan,
-        _ store: any StatementStore
-    ) -> Handling {
-        provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
-        server.expect(Expectation(.bind))
-        return .pass
+    /// What the name stands for depends on whether the server has skipped a message that was sent
+    /// before the last Sync.
+    private func isInDoubt(_ name: borrowing RawSpan, _ server: borrowing ServerSession) -> Bool {
+        guard let known = names.entry(name) else {
+            return names.isClosing(name) && server.ledger.hasSync
+        }
+        return names.isInDoubt(known)
     }
 
     private func unnamedFacts(_ store: any StatementStore) -> SharedFacts? {
@@ -209,8 +205,8 @@ extension ClientSession {
     }
 
     /// The values of a Bind name a parameter: it is looked at whole, if it is not too long.
-    private func isHeldForValues(_ shared: SharedFacts, _ piece: FramePiece) -> Bool {
-        followsState && !piece.closes && !shared.facts.boundNames.isEmpty
+    private func isHeldForValues(_ facts: StatementFacts, _ piece: FramePiece) -> Bool {
+        !piece.closes && !facts.boundNames.isEmpty
             && piece.body.count + scanner.bodyByteCountLeft <= HeldMessage.queryByteCountMax
     }
 
@@ -218,7 +214,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.describe))
             return .pass
         }
@@ -233,14 +229,11 @@ extension ClientSession {
             server.expect(Expectation(.describe))
             return .pass
         }
+        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
         guard let known = names.entry(bytes.extracting(nameRange)) else {
-            if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
-                return .stalled
-            }
             server.expect(Expectation(.describe))
             return .pass
         }
-        if names.isInDoubt(known) { return .stalled }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
         toServer.buffer.appendMessage(ClientTag.describe) {
@@ -255,7 +248,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.close))
             return .pass
         }
@@ -270,11 +263,7 @@ extension ClientSession {
             server.expect(Expectation(.close, changesUnnamed: true))
             return .pass
         }
-        if let known = names.entry(bytes.extracting(nameRange)) {
-            if names.isInDoubt(known) { return .stalled }
-        } else if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
-            return .stalled
-        }
+        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
         // The server keeps the statement for others; only the client's name goes.
         names.closed(bytes.extracting(nameRange))
         server.expect(

@@ -21,10 +21,9 @@ public struct ClientSession: ~Copyable {
     public internal(set) var traces = SessionTraces()
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
-    /// Whether names of prepared statements are replaced by ours (not in session mode).
-    public var replacesNames: Bool
-    /// Whether what the client leaves in a session is followed (not in session mode).
-    public var followsState: Bool
+    /// Whether its servers go to other clients too (not in session mode): names of prepared
+    /// statements are replaced by ours, and what the client leaves in a session is followed.
+    public var sharesServers: Bool
     /// A DEALLOCATE or DISCARD is under way; messages behind it wait for its answer.
     var waitsForReset = false
     /// The server was told not to hold back its answer to it.
@@ -34,12 +33,11 @@ public struct ClientSession: ~Copyable {
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
 
-    public init(lengthMax: UInt32, parameters: ParameterState, replacesNames: Bool) {
+    public init(lengthMax: UInt32, parameters: ParameterState, sharesServers: Bool) {
         scanner = FrameScanner(lengthMax: lengthMax)
         self.parameters = parameters
         startup = parameters
-        self.replacesNames = replacesNames
-        followsState = replacesNames
+        self.sharesServers = sharesServers
     }
 
     /// Whether the server has a message of this client only in part, so that it cannot be let go.
@@ -89,11 +87,7 @@ extension ClientSession {
     ) throws(SessionError) -> ClientStep {
         while true {
             let before = scanner
-            let piece: FramePiece?
-            do throws(WireError) {
-                piece = try scanner.next(in: bytes, from: &offset)
-            } catch { throw .clientMalformed(error) }
-            guard let piece else { return .consumed }
+            guard let piece = try nextPiece(bytes, from: &offset) else { return .consumed }
             guard let tag = piece.opens else { continue }
             passesRest = false
             if discardsUntilSync, tag != ClientTag.sync, tag != ClientTag.terminate { continue }
@@ -124,6 +118,14 @@ extension ClientSession {
         }
     }
 
+    private mutating func nextPiece(
+        _ bytes: borrowing RawSpan, from offset: inout Int
+    ) throws(SessionError) -> FramePiece? {
+        do throws(WireError) {
+            return try scanner.next(in: bytes, from: &offset)
+        } catch { throw .clientMalformed(error) }
+    }
+
     /// The client has `server`. Appends what the server is to get, and to the server's ledger.
     public mutating func receivedLinked(
         _ bytes: borrowing RawSpan, from offset: inout Int, server: inout ServerSession,
@@ -131,11 +133,7 @@ extension ClientSession {
     ) throws(SessionError) -> ClientStep {
         while true {
             let before = scanner
-            let piece: FramePiece?
-            do throws(WireError) {
-                piece = try scanner.next(in: bytes, from: &offset)
-            } catch { throw .clientMalformed(error) }
-            guard let piece else { return .consumed }
+            guard let piece = try nextPiece(bytes, from: &offset) else { return .consumed }
             guard let tag = piece.opens else {
                 if passesRest { toServer.pass(piece.start..<piece.body.upperBound, of: bytes) }
                 continue
@@ -243,7 +241,7 @@ extension ClientSession {
             return .pass
         case ClientTag.functionCall:
             // It names a function by a number only.
-            if followsState { traces.suspectAnything() }
+            if sharesServers { traces.suspectAnything() }
             server.expect(Expectation(.functionCall))
             return .pass
         case ClientTag.parse:

@@ -60,6 +60,9 @@ public struct Expectation: Equatable, Sendable {
 /// handed on only when its ledger is empty.
 public struct Ledger: Sendable {
     private var entries: Deque<Expectation> = []
+    /// Counted, because a client may have thousands of messages under way and each may ask.
+    private var syncCount = 0
+    private var endCount = 0
 
     public init() {}
 
@@ -72,20 +75,38 @@ public struct Ledger: Sendable {
         // A copy that nobody can have begun has no end.
         if entry.kind == .copyEnd, entries.isEmpty { return }
         entries.append(entry)
+        count(entry, 1)
     }
 
     public mutating func removeHead() -> Expectation? {
-        let head = entries.popFirst()
+        guard !entries.isEmpty else { return nil }
+        let head = remove(at: 0)
         while entries.first?.kind == .copyEnd { entries.removeFirst() }
         return head
     }
 
     /// Whether a Sync is owed, so that an error ends there.
-    public var hasSync: Bool { entries.contains { $0.kind == .sync } }
+    public var hasSync: Bool { syncCount > 0 }
 
     /// Whether a ReadyForQuery is owed.
-    public var hasEnd: Bool {
-        entries.contains { $0.kind == .sync || $0.kind == .query || $0.kind == .functionCall }
+    public var hasEnd: Bool { endCount > 0 }
+
+    private mutating func remove(at index: Int) -> Expectation {
+        let entry = entries.remove(at: index)
+        count(entry, -1)
+        return entry
+    }
+
+    private mutating func count(_ entry: Expectation, _ change: Int) {
+        switch entry.kind {
+        case .sync:
+            syncCount += change
+            endCount += change
+        case .query, .functionCall:
+            endCount += change
+        case .parse, .bind, .describe, .execute, .close, .copyEnd:
+            break
+        }
     }
 
     /// After an error in the extended protocol the server skips everything up to the next Sync.
@@ -94,7 +115,7 @@ public struct Ledger: Sendable {
     public mutating func dropThroughError(_ dropped: (Expectation) -> Void) -> Bool {
         while let head = entries.first {
             if head.kind == .sync { return true }
-            entries.removeFirst()
+            _ = remove(at: 0)
             if head.kind != .copyEnd { dropped(head) }
         }
         return false
@@ -116,9 +137,9 @@ public struct Ledger: Sendable {
         while entries.count > 1 {
             switch entries[1].kind {
             case .sync:
-                entries.remove(at: 1)
+                _ = remove(at: 1)
             case .copyEnd:
-                entries.remove(at: 1)
+                _ = remove(at: 1)
                 return .ended
             case .parse, .bind, .describe, .execute, .close, .query, .functionCall:
                 return .brokenOff

@@ -53,7 +53,7 @@ extension ServerSession {
         _ tag: UInt8, _ piece: FramePiece, _ bytes: borrowing RawSpan,
         client: borrowing ClientSession, toClient: inout Outgoing
     ) {
-        if tag == ServerTag.errorResponse, piece.closes, client.replacesNames,
+        if tag == ServerTag.errorResponse, piece.closes, client.sharesServers,
             let body = ServerStatements.withClientNames(
                 bytes.extracting(piece.body), client.names, replacedNames)
         {

@@ -31,7 +31,6 @@ public struct SessionTraces: Sendable {
         if createsTemporary || isPathInDoubt, suspicions.contains(.creations) {
             suspicions.insert(.temporaryObjects)
         }
-        if suspicions.isEmpty && !facts.resetsAll { return }
         suspected.formUnion(
             suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations, .removals]))
         // What holds the server may be gone now: it is asked again.

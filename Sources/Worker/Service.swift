@@ -131,43 +131,39 @@ struct Budget {
         case host(String, UInt16)
     }
 
-    private var servers: [Key: Int] = [:]
-    private var clients: [Key: Int] = [:]
+    private var servers = Counts()
+    private var clients = Counts()
     var clientCount = 0
 
-    func serverCount(_ key: Key) -> Int { servers[key] ?? 0 }
-    func clientCount(_ key: Key) -> Int { clients[key] ?? 0 }
+    func serverCount(_ key: Key) -> Int { servers[key] }
+    func clientCount(_ key: Key) -> Int { clients[key] }
 
     /// Counts one server under all `limits` (0 = no limit), or none: then the limit that is full.
-    mutating func addServer(_ limits: [(key: Key, max: Int)]) -> Key? {
-        for limit in limits where limit.max > 0 && serverCount(limit.key) >= limit.max {
-            return limit.key
-        }
-        for limit in limits { servers[limit.key, default: 0] += 1 }
-        return nil
-    }
+    mutating func addServer(_ limits: [(key: Key, max: Int)]) -> Key? { servers.add(limits) }
+    mutating func removeServer(_ keys: [Key]) { servers.remove(keys) }
+    /// As `addServer`.
+    mutating func addClient(_ limits: [(key: Key, max: Int)]) -> Key? { clients.add(limits) }
+    mutating func removeClient(_ keys: [Key]) { clients.remove(keys) }
 
-    mutating func removeServer(_ keys: [Key]) {
-        for key in keys {
-            let count = serverCount(key) - 1
-            precondition(count >= 0, "a server was counted off twice")
-            servers[key] = count == 0 ? nil : count
-        }
-    }
+    private struct Counts {
+        private var counts: [Key: Int] = [:]
 
-    mutating func addClient(_ limits: [(key: Key, max: Int)]) -> Key? {
-        for limit in limits where limit.max > 0 && clientCount(limit.key) >= limit.max {
-            return limit.key
-        }
-        for limit in limits { clients[limit.key, default: 0] += 1 }
-        return nil
-    }
+        subscript(_ key: Key) -> Int { counts[key] ?? 0 }
 
-    mutating func removeClient(_ keys: [Key]) {
-        for key in keys {
-            let count = clientCount(key) - 1
-            precondition(count >= 0, "a client was counted off twice")
-            clients[key] = count == 0 ? nil : count
+        mutating func add(_ limits: [(key: Key, max: Int)]) -> Key? {
+            for limit in limits where limit.max > 0 && self[limit.key] >= limit.max {
+                return limit.key
+            }
+            for limit in limits { counts[limit.key, default: 0] += 1 }
+            return nil
+        }
+
+        mutating func remove(_ keys: [Key]) {
+            for key in keys {
+                let count = self[key] - 1
+                precondition(count >= 0, "something was counted off twice")
+                counts[key] = count == 0 ? nil : count
+            }
         }
     }
 }

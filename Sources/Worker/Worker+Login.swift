@@ -181,8 +181,7 @@ extension Worker where Loop: ~Copyable {
             state.statistics.loginCount += 1
             if let key = login.scramClientKey { state.learnedClientKey = key }
         }
-        clients[slot].session.replacesNames = profile.session.mode != .session
-        clients[slot].session.followsState = profile.session.mode != .session
+        clients[slot].session.sharesServers = profile.session.mode != .session
         return enter(slot)
     }
 

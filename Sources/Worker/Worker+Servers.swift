@@ -201,7 +201,7 @@ extension Worker where Loop: ~Copyable {
     /// The transaction is over, and before anything else of its client runs, the server must be
     /// asked what it has left, or be given the client's parameters again.
     private func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
-        guard clients[clientSlot].session.followsState, servers[slot].session.isReleasable else {
+        guard clients[clientSlot].session.sharesServers, servers[slot].session.isReleasable else {
             return false
         }
         return !clients[clientSlot].session.traces.suspected.isEmpty

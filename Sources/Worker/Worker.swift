@@ -28,7 +28,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var plain = ByteBuffer()
     var cipher = ByteBuffer()
     /// Stands in for the client that an orphaned server has no more.
-    var nobody = ClientSession(lengthMax: 4, parameters: .empty, replacesNames: true)
+    var nobody = ClientSession(lengthMax: 4, parameters: .empty, sharesServers: true)
     var listeners: [Listener] = []
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
