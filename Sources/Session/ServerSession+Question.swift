@@ -42,6 +42,7 @@ extension ServerSession {
     /// The question failed: nobody knows what is there, so the server stays with its client.
     public mutating func unanswered(client: inout ClientSession) {
         question = nil
+        client.traces.answered()
         client.traces.pins.insert(.anyParameter)
     }
 

@@ -13,6 +13,8 @@ public struct SessionTraces: Sendable {
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
     public internal(set) var pins: Suspicions = []
+    /// A question is under way; what it finds may pin.
+    private var isAsked = false
     /// The search path may have changed since the last answer.
     private(set) var isPathInDoubt = false
     /// The client has read what nextval() left, so that its servers are kept from then on.
@@ -34,7 +36,9 @@ public struct SessionTraces: Sendable {
         suspected.formUnion(
             suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations, .removals]))
         // What holds the server may be gone now: it is asked again.
-        if suspicions.contains(.removals), !pins.isEmpty { suspected.insert(.removals) }
+        if suspicions.contains(.removals), !pins.isEmpty || isAsked {
+            suspected.insert(.removals)
+        }
         noteSequences(suspicions)
         if readsSequences, suspicions.contains(.sequenceWrites) { pins.insert(.sequenceWrites) }
         for parameter in facts.parameters {
@@ -61,6 +65,7 @@ public struct SessionTraces: Sendable {
 
     /// The server has answered, and the client's parameters are known.
     mutating func answered() {
+        isAsked = false
         isPathInDoubt = touched["search_path"] != nil || suspected.contains(.anyParameter)
     }
 
@@ -69,6 +74,7 @@ public struct SessionTraces: Sendable {
 
     /// The server is asked about all of it; what is noted from now on comes after the question.
     mutating func asked() {
+        isAsked = true
         suspected = []
         touched.removeAll()
         hasWrittenSequences = false
