@@ -10,7 +10,7 @@ public final class SharedFacts: Sendable {
 /// The texts of prepared statements, one copy for the whole process, counted by who uses them.
 ///
 /// The machines call it by name only; the worker brings the one that all threads share.
-public protocol StatementStore: AnyObject, Sendable {
+public protocol StatementStore: Sendable {
     /// The number of the statement whose Parse body, without the name, is `definition`: the text,
     /// its NUL, and the parameter types. Adds one use. Never 0, never used again for another.
     func intern(_ definition: borrowing RawSpan) -> UInt64

@@ -26,6 +26,8 @@ struct PoolLimits {
     let auditsReleases: Bool
     /// Whether anything is due of a client that has a server.
     let watchesLinked: Bool
+    /// The same for one that has none and waits for none.
+    let watchesIdle: Bool
 
     init(_ session: SessionSettings, _ pool: PoolSettings) {
         resetsAlways = session.resetsAlways && !session.resetQuery.isEmpty
@@ -43,6 +45,7 @@ struct PoolLimits {
         watchesLinked =
             queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
             || clientIdleTimeout.isSet
+        watchesIdle = clientIdleTimeout.isSet
     }
 }
 
@@ -76,6 +79,15 @@ struct Limit {
 }
 
 extension Worker where Loop: ~Copyable {
+    /// Whether nothing can ever be due of the client as it is now, whatever the time.
+    func isUnwatched(_ slot: Int) -> Bool {
+        guard !watchesClients else { return false }
+        return switch clients[slot].phase {
+        case .linked, .idle: true
+        case .login, .greeting, .proving, .waiting, .console, .closing: false
+        }
+    }
+
     /// Those of the pool called `name`; as a rule touches no reference.
     mutating func limits(of name: PoolName, _ pool: @autoclosure () -> Pool?) -> PoolLimits? {
         if name.place < poolLimits.count, let known = poolLimits[name.place],
@@ -96,6 +108,7 @@ extension Worker where Loop: ~Copyable {
         var made = pool.state.withLock { PoolLimits($0.profile.session, $0.profile.pool) }
         made.pool = pool.id
         poolLimits[place] = made
+        if made.watchesLinked || made.watchesIdle { watchesClients = true }
         return made
     }
 
@@ -103,6 +116,7 @@ extension Worker where Loop: ~Copyable {
     mutating func reloaded() {
         settings = service.settings
         poolLimits.removeAll(keepingCapacity: true)
+        watchesClients = false
         var isGone: [PoolID: Bool] = [:]
         for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             guard let pool = clients[slot].pool else { continue }
@@ -113,6 +127,7 @@ extension Worker where Loop: ~Copyable {
             if isPoolGone {
                 closeClient(slot, .fatal(.adminShutdown, "database removed"))
             } else {
+                _ = limits(of: pool)
                 updateTimer(ofClient: slot)
             }
         }

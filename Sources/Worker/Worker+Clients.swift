@@ -15,9 +15,8 @@ extension Worker where Loop: ~Copyable {
     mutating func armClientReceive(_ slot: Int) {
         guard !clients[slot].isReceiving, clients[slot].phase != .closing else { return }
         clients[slot].isReceiving = true
-        loop.receive(
-            on: clients[slot].socket, token: token(.clientReceive, ofClient: slot),
-            isMultishot: true)
+        let token = token(.clientReceive, ofClient: slot)
+        loop.receive(on: clients[slot].socket, token: token, isMultishot: true)
     }
 
     /// Reads nothing more for now; only its hang-up is noticed. What the kernel has received
@@ -156,7 +155,7 @@ extension Worker where Loop: ~Copyable {
         var step = ClientStep.consumed
         do throws(SessionError) {
             step = try clients[slot].session.receivedUnlinked(
-                bytes, from: &offset, toClient: &toClient, store: service.statements)
+                bytes, from: &offset, toClient: &toClient, store: statements)
         } catch {
             flushToClient(slot, bytes)
             closeClient(slot, error.reply)
@@ -183,7 +182,7 @@ extension Worker where Loop: ~Copyable {
         do throws(SessionError) {
             step = try clients[slot].session.receivedLinked(
                 bytes, from: &offset, server: &servers[serverSlot].session, toServer: &toServer,
-                toClient: &toClient, store: service.statements)
+                toClient: &toClient, store: statements)
         } catch {
             flushToServer(serverSlot, bytes)
             return closeClient(slot, error.reply)

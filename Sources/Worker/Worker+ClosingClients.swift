@@ -71,7 +71,7 @@ extension Worker where Loop: ~Copyable {
         }
         Sockets.shutdown(client.socket)
         Sockets.close(client.socket)
-        client.session.releaseStatements(service.statements)
+        client.session.releaseStatements(statements)
         if let pool = client.pool {
             pool.state.withLock { $0.machine.clientCount -= 1 }
         }

@@ -135,7 +135,7 @@ extension Worker where Loop: ~Copyable {
         // Any application_name is accepted.
         var others = reported
         others["application_name"] = base.reported["application_name"]
-        let wanted = service.statements.canonical(
+        let wanted = statements.canonical(
             ParameterState(
                 reported: reported, extra: extra,
                 isProven: extra.isEmpty && others == base.reported))

@@ -67,9 +67,10 @@ extension Worker where Loop: ~Copyable {
     /// A server that was idle for long must answer before a client gets it; it comes back to the
     /// pool then. Returns false when no check is due.
     private mutating func beginCheck(_ slot: Int, after idleTime: Int64) -> Bool {
-        let pool = servers[slot].pool
-        guard idleTime >= limits(of: pool).checkDelay,
-            let query = pool.state.withLock({ $0.profile.session.checkQuery })
+        let servers = servers
+        guard let limits = limits(of: servers[slot].poolName, servers[slot].pool),
+            idleTime >= limits.checkDelay,
+            let query = servers[slot].pool.state.withLock({ $0.profile.session.checkQuery })
         else { return false }
         servers[slot].phase = .checking
         servers[slot].deadline = Limit(settings.serverConnectTimeout).end(from: now)
@@ -137,7 +138,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Writes a query of ours; with `sendsNow` off it waits for what the client sends with it.
     mutating func runOwnQuery(_ serverSlot: Int, _ query: String, sendsNow: Bool) {
-        servers[serverSlot].session.expectOwnQuery(service.statements)
+        servers[serverSlot].session.expectOwnQuery(statements)
         ClientMessages.query(query, to: &toServer.buffer)
         guard sendsNow else { return }
         flushToServer(serverSlot, RawSpan())

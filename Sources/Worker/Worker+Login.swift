@@ -177,6 +177,7 @@ extension Worker where Loop: ~Copyable {
         }
         let pool = service.pool(for: profile, countsClient: true)
         clients[slot].pool = pool
+        _ = limits(of: pool)
         pool.state.withLock { state in
             state.statistics.loginCount += 1
             if let key = login.scramClientKey { state.learnedClientKey = key }

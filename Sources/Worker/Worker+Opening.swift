@@ -321,7 +321,7 @@ extension Worker where Loop: ~Copyable {
             Sockets.shutdown(server.socket)
             Sockets.close(server.socket)
         }
-        server.session.releaseStatements(service.statements)
+        server.session.releaseStatements(statements)
         let keys = server.budgetKeys
         service.budget.withLock { $0.removeServer(keys) }
         service.serverSlots.withLock { $0.give(back: slot) }

@@ -19,7 +19,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].isAudited = true
         let isAsked = servers[serverSlot].session.ask(
             about: &clients[slot].session, isAudit: isAudit, toServer: &toServer.buffer,
-            store: service.statements)
+            store: statements)
         if isAsked {
             flushToServer(serverSlot, RawSpan())
             armServerReceive(serverSlot)

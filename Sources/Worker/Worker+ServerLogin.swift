@@ -110,7 +110,7 @@ extension Worker where Loop: ~Copyable {
             state.failureCount = 0
             state.welcome = welcome
             if state.welcomeParameters.reported != reported {
-                state.welcomeParameters = service.statements.canonical(
+                state.welcomeParameters = statements.canonical(
                     ParameterState(reported: reported, extra: [:], isProven: true))
             }
             return (state.welcomeParameters, state.profile.session.connectQuery)

@@ -21,9 +21,8 @@ extension Worker where Loop: ~Copyable {
             return
         }
         servers[slot].isReceiving = true
-        loop.receive(
-            on: servers[slot].socket, token: token(.serverReceive, ofServer: slot),
-            isMultishot: false)
+        let token = token(.serverReceive, ofServer: slot)
+        loop.receive(on: servers[slot].socket, token: token, isMultishot: false)
     }
 
     mutating func serverReceived(_ slot: Int, _ completion: Completion) {
@@ -123,7 +122,7 @@ extension Worker where Loop: ~Copyable {
             do throws(SessionError) {
                 try servers[slot].session.received(
                     bytes, from: &offset, client: &nobody, toClient: &toClient,
-                    store: service.statements)
+                    store: statements)
             } catch {
                 toClient.removeAll()
                 return serverLost(slot, error.reply.detail ?? error.reply.message)
@@ -139,7 +138,7 @@ extension Worker where Loop: ~Copyable {
         do throws(SessionError) {
             try servers[slot].session.received(
                 bytes, from: &offset, client: &clients[clientSlot].session, toClient: &toClient,
-                store: service.statements)
+                store: statements)
         } catch {
             flushToClient(clientSlot, bytes)
             return serverLost(slot, error.reply.detail ?? error.reply.message)
@@ -235,12 +234,12 @@ extension Worker where Loop: ~Copyable {
     private mutating func ownQuerySucceeded(_ slot: Int) -> Bool {
         if case .linked(let client) = servers[slot].phase {
             servers[slot].session.answered(
-                client: &clients[Int(client.slot)].session, store: service.statements)
+                client: &clients[Int(client.slot)].session, store: statements)
         }
         guard let wanted = servers[slot].wantedParameters else { return true }
         servers[slot].wantedParameters = nil
         let reported = servers[slot].session.parameters.reported
-        let made = service.statements.canonical(
+        let made = statements.canonical(
             ParameterState(reported: reported, extra: wanted.extra, isProven: true))
         servers[slot].session.parameters = made
         guard case .linked(let client) = servers[slot].phase else { return true }

@@ -114,6 +114,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Sees to it that a timer fires no later than what is due for the client.
     mutating func updateTimer(ofClient slot: Int) {
+        guard !isUnwatched(slot) else { return }
         let at = due(ofClient: slot).at
         guard at < clients[slot].timerAt else { return }
         clients[slot].timerAt = at

@@ -18,6 +18,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     let clients: Slab<Client>
     var clientSlots: SlotAllocator
     let servers: Slab<Server>
+    /// The service's, as sessions know them; see Docs/Decisions on why not by its class.
+    let statements: any StatementStore
     let cancels: Slab<CancelErrand>
     var cancelSlots: SlotAllocator
     var timers: Heap<Timer> = []
@@ -38,6 +40,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var settings: ServiceSettings
     /// By the pool's place; nil = not asked for yet.
     var poolLimits: [PoolLimits?] = []
+    /// Whether any of them makes something due of clients that do not wait.
+    var watchesClients = false
     var isStopped = false
     private var mails: [Mail] = []
     /// The last field, so that the places of the others do not depend on what it is.
@@ -58,6 +62,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         clients = Slab(capacity: capacity)
         clientSlots = SlotAllocator(capacity: capacity)
         servers = service.servers
+        statements = service.statements
         cancels = Slab(capacity: 4096)
         cancelSlots = SlotAllocator(capacity: 4096)
         now = loop.now()

@@ -139,14 +139,9 @@ final class Pooler: Sendable {
                         started.withLock { $0[index] = .success(mailbox) }
                         ready.signal()
                         go.wait()
-                        var worker = Worker(
-                            index: UInt8(index), service: service, loop: loop, mailbox: mailbox)
-                        if index == 0 {
-                            for socket in sockets {
-                                worker.listen(on: socket.socket, isUnix: socket.isUnix)
-                            }
-                        }
-                        worker.run()
+                        service.runWorker(
+                            UInt8(index), loop: loop, mailbox: mailbox,
+                            listeningOn: index == 0 ? sockets : [])
                     } catch {
                         started.withLock { $0[index] = .failure(error) }
                         ready.signal()
