@@ -1,5 +1,3 @@
-internal import DequeModule
-
 /// What a message that went to a server will be answered with, and who gets the answer.
 public struct Expectation: Equatable, Sendable {
     /// The kind of message that was sent, which decides the replies that fit.
@@ -58,31 +56,54 @@ public struct Expectation: Equatable, Sendable {
 ///
 /// Each message to a server appends one entry, whoever sent it; nothing overtakes. A server can be
 /// handed on only when its ledger is empty.
+///
+///     ring: │ … │ head │ entry │ … │ last │ free … │    (its count is a power of two)
 public struct Ledger: Sendable {
-    private var entries: Deque<Expectation> = []
+    private var ring: [Expectation] = []
+    private var start = 0
+    public private(set) var count = 0
     /// Counted, because a client may have thousands of messages under way and each may ask.
     private var syncCount = 0
     private var endCount = 0
+    private var synthesisedCount = 0
 
     public init() {}
 
-    public var isEmpty: Bool { entries.isEmpty }
-    public var count: Int { entries.count }
-    public var head: Expectation? { entries.first }
-    public var last: Expectation? { entries.last }
+    @inlinable public var isEmpty: Bool { count == 0 }
+    public var head: Expectation? { count == 0 ? nil : ring[start] }
+    public var last: Expectation? { count == 0 ? nil : ring[place(of: count - 1)] }
+
+    private func place(of index: Int) -> Int { (start &+ index) & (ring.count &- 1) }
 
     public mutating func append(_ entry: Expectation) {
         // A copy that nobody can have begun has no end.
-        if entry.kind == .copyEnd, entries.isEmpty { return }
-        entries.append(entry)
-        count(entry, 1)
+        if entry.kind == .copyEnd, isEmpty { return }
+        if count == ring.count { grow(with: entry) }
+        ring[place(of: count)] = entry
+        count += 1
+        tally(entry, 1)
+    }
+
+    private mutating func grow(with entry: Expectation) {
+        var larger: [Expectation] = []
+        larger.reserveCapacity(max(4, count * 2))
+        for index in 0..<count { larger.append(ring[place(of: index)]) }
+        while larger.count < max(4, count * 2) { larger.append(entry) }
+        ring = larger
+        start = 0
     }
 
     public mutating func removeHead() -> Expectation? {
-        guard !entries.isEmpty else { return nil }
-        let head = remove(at: 0)
-        while entries.first?.kind == .copyEnd { entries.removeFirst() }
+        guard let head else { return nil }
+        dropHead()
+        while self.head?.kind == .copyEnd { dropHead() }
         return head
+    }
+
+    private mutating func dropHead() {
+        tally(ring[start], -1)
+        start = place(of: 1)
+        count -= 1
     }
 
     /// Whether a Sync is owed, so that an error ends there.
@@ -91,13 +112,11 @@ public struct Ledger: Sendable {
     /// Whether a ReadyForQuery is owed.
     public var hasEnd: Bool { endCount > 0 }
 
-    private mutating func remove(at index: Int) -> Expectation {
-        let entry = entries.remove(at: index)
-        count(entry, -1)
-        return entry
-    }
+    /// Whether an answer of ours is owed, at whatever place.
+    var hasSynthesised: Bool { synthesisedCount > 0 }
 
-    private mutating func count(_ entry: Expectation, _ change: Int) {
+    private mutating func tally(_ entry: Expectation, _ change: Int) {
+        if entry.disposition == .synthesise { synthesisedCount += change }
         switch entry.kind {
         case .sync:
             syncCount += change
@@ -113,9 +132,9 @@ public struct Ledger: Sendable {
     /// Takes those entries out, calls `dropped` for each, oldest first, and says whether a Sync
     /// is left as the new head.
     public mutating func dropThroughError(_ dropped: (Expectation) -> Void) -> Bool {
-        while let head = entries.first {
+        while let head {
             if head.kind == .sync { return true }
-            _ = remove(at: 0)
+            dropHead()
             if head.kind != .copyEnd { dropped(head) }
         }
         return false
@@ -134,17 +153,26 @@ public struct Ledger: Sendable {
     /// A COPY FROM STDIN begins, asked for by the head. The server ignores the Syncs that it reads
     /// before the copy's end. Another message fails the copy, or meets one that has failed already.
     public mutating func beginCopy() -> CopyAhead {
-        while entries.count > 1 {
-            switch entries[1].kind {
+        while count > 1 {
+            switch ring[place(of: 1)].kind {
             case .sync:
-                _ = remove(at: 1)
+                dropBehindHead()
             case .copyEnd:
-                _ = remove(at: 1)
+                dropBehindHead()
                 return .ended
             case .parse, .bind, .describe, .execute, .close, .query, .functionCall:
                 return .brokenOff
             }
         }
         return .open
+    }
+
+    /// Takes out the entry behind the head: the head moves into its place.
+    private mutating func dropBehindHead() {
+        let behind = place(of: 1)
+        tally(ring[behind], -1)
+        ring[behind] = ring[start]
+        start = behind
+        count -= 1
     }
 }

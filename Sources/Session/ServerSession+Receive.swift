@@ -43,7 +43,9 @@ extension ServerSession {
         _ piece: FramePiece, _ bytes: borrowing RawSpan, client: inout ClientSession,
         toClient: inout Outgoing, store: any StatementStore
     ) {
-        guard piece.closes, let head = ledger.head, head.disposition == .synthesise else { return }
+        guard ledger.hasSynthesised, piece.closes, ledger.head?.disposition == .synthesise else {
+            return
+        }
         toClient.spill(bytes)
         settleSynthesised(client: &client, toClient: &toClient, store: store)
     }
@@ -198,8 +200,8 @@ extension ServerSession {
         copy = .none
         isReady = ledger.isEmpty && !skipsUntilSync
         if ledger.isEmpty {
-            deallocations.removeAll()
-            replacedNames.removeAll()
+            if !deallocations.isEmpty { deallocations.removeAll() }
+            if !replacedNames.isEmpty { replacedNames.removeAll() }
         }
         if status == .idle { tally.transactionCount += 1 }
         if head.kind == .query, head.disposition == .swallow {
