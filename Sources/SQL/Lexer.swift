@@ -282,8 +282,10 @@ public struct Lexer: Sendable {
         (byte | 0x20) &- 0x61 < 26 || byte == 0x5f || byte >= 0x80
     }
 
+    /// Letters, digits, `_`, `$`, and what is not ASCII: a bit for each.
     private static func continuesWord(_ byte: UInt8) -> Bool {
-        startsWord(byte) || isDigit(byte) || byte == UInt8(ascii: "$")
+        let bits: UInt64 = byte < 0x40 ? 0x03ff_0010_0000_0000 : 0x07ff_fffe_87ff_fffe
+        return byte >= 0x80 || bits &>> UInt64(byte & 0x3f) & 1 != 0
     }
 
     private static func continuesTag(_ byte: UInt8) -> Bool { startsWord(byte) || isDigit(byte) }

@@ -22,7 +22,9 @@ public struct StatementScanner: ~Copyable {
     ) -> StatementFacts {
         var scanner = StatementScanner(range, standardConformingStrings)
         scanner.scan(text)
-        return scanner.facts
+        var facts = StatementFacts()
+        swap(&facts, &scanner.facts)
+        return facts
     }
 
     private init(_ range: Range<Int>, _ standardConformingStrings: Bool) {

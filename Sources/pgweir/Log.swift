@@ -89,6 +89,9 @@ final class LogWriter: Sendable {
 
     /// What a peer sent must not begin a line of its own, nor fill the disk.
     static func oneLine(_ text: String) -> String {
+        if text.utf8.count <= 1024, text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) {
+            return text
+        }
         var clean = ""
         for scalar in text.unicodeScalars.prefix(1024) {
             if scalar.properties.generalCategory == .control
