@@ -84,6 +84,18 @@ public struct NameUse: Equatable, Sendable {
     public let range: Range<Int>
     /// As PostgreSQL would know it.
     public let name: String
+
+    /// The same in a text that stands `distance` bytes further on.
+    public func moved(by distance: Int) -> NameUse {
+        var kind = kind
+        if case .prepare(let text) = kind {
+            kind = .prepare(
+                definition: text.lowerBound + distance..<text.upperBound + distance)
+        }
+        return NameUse(
+            kind: kind, range: range.lowerBound + distance..<range.upperBound + distance,
+            name: name)
+    }
 }
 
 /// How a query string stands to transaction blocks.

@@ -24,7 +24,6 @@ extension StatementScanner {
     mutating func prepare(_ text: borrowing RawSpan) {
         if take("transaction", text) { return noteBlock(.ends) }
         guard let token = next(text), let name = statementName(token, text) else { return }
-        suspect(.preparedStatements)
         let start = peek(text)?.range.lowerBound ?? token.range.upperBound
         var stop = start
         // What the statement does happens when it is executed; what it may leave is noted here,

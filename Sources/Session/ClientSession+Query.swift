@@ -17,22 +17,24 @@ extension ClientSession {
         let length = piece.body.count + scanner.bodyByteCountLeft
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = textRange(piece, bytes)
+        var renamed = RenamedText()
         let facts = StatementScanner.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings)
         forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+        var handling = Handling.pass
+        if piece.closes, !facts.nameUses.isEmpty {
+            handling = replaceNames(
+                facts.nameUses, in: text, of: bytes, &renamed, server: &server,
+                toServer: &toServer, store: store)
+            if case .stalled = handling { return handling }
+        }
         note(facts)
         // Of a text that is not there whole, the rest may hold anything.
         if !piece.closes { traces.suspectAnything() }
         waitsForReset = facts.isAwaited
-        var handling = Handling.pass
-        if piece.closes, !facts.nameUses.isEmpty {
-            handling = replaceNames(
-                facts.nameUses, in: text, of: bytes, server: &server, toServer: &toServer,
-                store: store)
-        }
         server.setUnnamed(0, store)
         unnamed.change(to: 0)
-        server.expect(Expectation(.query, changesUnnamed: true))
+        server.expect(.query, of: renamed, changesUnnamed: true)
         return handling
     }
 
@@ -87,41 +89,26 @@ extension ClientSession {
     /// not have go ahead of it.
     private mutating func replaceNames(
         _ uses: [NameUse], in text: Range<Int>, of bytes: borrowing RawSpan,
-        server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
+        _ renamed: inout RenamedText, server: inout ServerSession, toServer: inout Outgoing,
+        store: any StatementStore
     ) -> Handling {
-        var replaced: [(range: Range<Int>, name: String)] = []
-        var hasProvided = false
         let isBatchOpen = server.isBatchOpen
-        for use in uses {
-            guard use.kind == .execute || use.kind == .deallocate else { continue }
-            guard let known = Array(use.name.utf8).withRawSpan({ names.entry($0) }) else {
-                // What it runs was prepared by a text that nobody kept.
-                if use.kind == .execute { traces.suspectAnything() }
-                continue
-            }
-            if !server.statements.contains(known.statement) { hasProvided = true }
-            server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
-            replaced.append((use.range, ServerStatements.name(of: known.statement)))
-            server.replacedNames[known.statement] = known.name
-            if use.kind == .deallocate { server.deallocations.append(known.name) }
-            if let facts = known.facts { note(facts.facts) }
+        guard let resolved = resolve(uses, in: text, of: bytes, server, store) else {
+            return .stalled
         }
-        guard !replaced.isEmpty else { return .pass }
+        let ready = makeReady(resolved, server: &server, toServer: &toServer, bytes, store)
+        server.nameChanges += ready.changes
+        guard !resolved.uses.isEmpty else { return .pass }
         toServer.spill(bytes)
-        if hasProvided, !isBatchOpen {
+        if ready.hasWritten, !isBatchOpen {
             // An error in it must not make the server skip the query.
             ClientMessages.sync(to: &toServer.buffer)
             server.expectOwnSync()
         }
-        toServer.buffer.appendMessage(ClientTag.query) { body in
-            var start = text.lowerBound
-            for (range, name) in replaced {
-                body.append(bytes.extracting(start..<range.lowerBound))
-                body.append(utf8: name)
-                start = range.upperBound
-            }
-            body.append(bytes.extracting(start..<text.upperBound))
-            body.append(UInt8(0))
+        renamed = resolved.text
+        toServer.buffer.appendMessage(ClientTag.query) {
+            appendText(text, of: bytes, with: resolved.uses, to: &$0)
+            $0.append(UInt8(0))
         }
         return .replaced(passesRest: false)
     }

@@ -24,6 +24,10 @@ extension ClientSession {
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             let statement = store.intern(bytes.extracting(definition))
             let facts = facts(of: statement, definition, bytes, store)
+            if let facts, facts.namesStatements {
+                return parseRenamed(
+                    statement, facts, server: &server, toServer: &toServer, bytes, store)
+            }
             if let facts = facts?.facts {
                 forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
             }
@@ -42,30 +46,78 @@ extension ClientSession {
         let name = bytes.extracting(piece.body.lowerBound..<nameEnd)
         // Whether the name is free may not be known until the server has answered.
         if isInDoubt(name, server) { return .stalled }
+        let definition = nameEnd + 1..<piece.body.upperBound
         if let known = names.entry(name) {
             return parseAgain(
-                known.statement, nameEnd + 1..<piece.body.upperBound, server: &server,
-                toServer: &toServer, bytes: bytes, store: store)
+                known, definition, server: &server, toServer: &toServer, bytes: bytes,
+                store: store)
         }
-        let definition = nameEnd + 1..<piece.body.upperBound
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
+        guard
+            let actual = provideUses(
+                of: statement, facts, server: &server, toServer: &toServer, bytes, store)
+        else {
+            store.release(statement)
+            return .stalled
+        }
+        defer { actual.release(store) }
         if let facts = facts?.facts {
             forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         }
         names.parsed(name, as: statement, facts: facts)
-        if server.statements.useIfThere(statement) {
+        if server.statements.useIfThere(actual.statement) {
             if server.surelyParses(facts) {
                 server.expect(
                     Expectation(.parse, .synthesise, changesNames: true), of: &self,
                     toClient: &toClient, bytes: bytes, store: store)
                 return .replaced(passesRest: false)
             }
-            server.dropStatement(statement, toServer: &toServer, bytes: bytes)
+            server.dropStatement(actual.statement, toServer: &toServer, bytes: bytes)
         }
-        server.addStatement(statement, toServer: &toServer, bytes: bytes, store: store)
-        server.expect(Expectation(.parse, changesNames: true, statement: statement))
+        server.addStatement(actual.statement, toServer: &toServer, bytes: bytes, store: store)
+        server.expect(
+            .parse, of: actual.names.text, changesNames: true, statement: actual.statement)
         return .replaced(passesRest: false)
+    }
+
+    /// A Parse without a name, of a text that names statements.
+    private mutating func parseRenamed(
+        _ statement: UInt64, _ facts: SharedFacts, server: inout ServerSession,
+        toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) -> Handling {
+        guard
+            let actual = provideUses(
+                of: statement, facts, server: &server, toServer: &toServer, bytes, store)
+        else {
+            store.release(statement)
+            return .stalled
+        }
+        defer { actual.release(store) }
+        forgetSequences(facts.facts, server: &server, toServer: &toServer, bytes, store)
+        unnamed.change(to: statement, facts: facts)
+        server.setUnnamed(actual.statement, store)
+        toServer.spill(bytes)
+        toServer.buffer.appendMessage(ClientTag.parse) {
+            $0.append(UInt8(0))
+            store.appendDefinition(of: actual.statement, to: &$0)
+        }
+        server.expect(.parse, of: actual.names.text, changesUnnamed: true)
+        return .replaced(passesRest: false)
+    }
+
+    /// What a server is to have for `statement`: as a rule that one. Has the server know what its
+    /// text executes. nil = an answer that is still to come decides. Adds uses.
+    private func provideUses(
+        of statement: UInt64, _ facts: SharedFacts?, server: inout ServerSession,
+        toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) -> ActualStatement? {
+        guard let facts, facts.namesStatements else {
+            return ActualStatement(statement: statement, names: .none, isRenamed: false)
+        }
+        guard let actual = actual(statement, facts.facts, server, store) else { return nil }
+        provideUses(of: actual.names, server: &server, toServer: &toServer, bytes, store)
+        return actual
     }
 
     /// A Parse without a name that is too long to be kept: passed on, and usable while this server
@@ -95,8 +147,10 @@ extension ClientSession {
     ) -> SharedFacts? {
         if hasConformingStrings { return store.facts(of: statement) }
         let end = bytes.firstOffset(of: 0, in: definition) ?? definition.upperBound
-        let facts = StatementScanner.facts(
+        var facts = StatementScanner.facts(
             of: bytes, in: definition.lowerBound..<end, standardConformingStrings: false)
+        // As if the definition stood alone.
+        facts.nameUses = facts.nameUses.map { $0.moved(by: -definition.lowerBound) }
         return facts.isPlain ? nil : SharedFacts(facts)
     }
 
@@ -104,32 +158,47 @@ extension ClientSession {
     /// comes from the server, in its turn and with its effect on the transaction, the server gets
     /// the name that it has for the client's; in the error, it becomes the client's again.
     private mutating func parseAgain(
-        _ statement: UInt64, _ definition: Range<Int>, server: inout ServerSession,
+        _ known: StatementNames.Entry, _ definition: Range<Int>, server: inout ServerSession,
         toServer: inout Outgoing, bytes: borrowing RawSpan, store: any StatementStore
     ) -> Handling {
-        server.provide(statement, toServer: &toServer, bytes: bytes, store: store)
+        guard
+            let actual = provideUses(
+                of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,
+                store)
+        else { return .stalled }
+        defer { actual.release(store) }
+        server.replacedNames[actual.statement] = known.name
+        server.provide(actual.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
         toServer.buffer.appendMessage(ClientTag.parse) {
-            $0.append(cString: ServerStatements.name(of: statement))
+            $0.append(cString: ServerStatements.name(of: actual.statement))
             $0.append(bytes.extracting(definition))
         }
         server.expect(Expectation(.parse))
         return .replaced(passesRest: false)
     }
 
-    /// What a Bind executes may leave something behind.
+    /// What a Bind executes may leave something behind, or change what names stand for.
     private mutating func noteBind(
-        _ facts: StatementFacts, _ piece: FramePiece, portalEnd: Int, afterNames offset: Int,
-        _ bytes: borrowing RawSpan
+        _ facts: StatementFacts, _ actual: ActualStatement, _ bind: BindNames,
+        _ piece: FramePiece, server: inout ServerSession, toServer: inout Outgoing,
+        _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) {
         note(facts)
         if facts.isAwaited {
-            let portal = bytes.extracting(piece.body.lowerBound..<portalEnd)
-            awaitedPortals.insert(portal.hash64())
+            let (changes, _) = makeReady(
+                actual.names, server: &server, toServer: &toServer, bytes, store)
+            for case .prepared(_, let statement) in changes { store.retain(statement) }
+            let portal = bytes.extracting(bind.portal).hash64()
+            let old = awaitedPortals.updateValue((changes, actual.names.text), forKey: portal)
+            for case .prepared(_, let statement) in old?.changes ?? [] { store.release(statement) }
+        } else if !actual.names.uses.isEmpty || actual.names.runsUnknown {
+            _ = makeReady(actual.names, server: &server, toServer: &toServer, bytes, store)
         }
         guard !facts.boundNames.isEmpty else { return }
         guard piece.closes,
-            let values = BoundValues(bytes, in: offset..<piece.body.upperBound)
+            let values = BoundValues(
+                bytes, in: bind.statement.upperBound + 1..<piece.body.upperBound)
         else { return traces.suspectAnyParameter() }
         for number in facts.boundNames {
             guard let name = values.text(number, of: bytes) else {
@@ -138,6 +207,12 @@ extension ClientSession {
             }
             traces.touch(name.lowercased())
         }
+    }
+
+    /// Where the two names in a Bind stand.
+    private struct BindNames {
+        let portal: Range<Int>
+        let statement: Range<Int>
     }
 
     mutating func handleBind(
@@ -156,44 +231,74 @@ extension ClientSession {
             server.expect(Expectation(.bind))
             return .pass
         }
-        let nameRange = portalEnd + 1..<nameEnd
-        if nameRange.isEmpty {
+        let bind = BindNames(
+            portal: piece.body.lowerBound..<portalEnd, statement: portalEnd + 1..<nameEnd)
+        if bind.statement.isEmpty {
             if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
-            if let facts = unnamedFacts(store)?.facts {
-                guard !isHeldForValues(facts, piece) else { return .incomplete }
-                noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
+            let facts = unnamedFacts(store)
+            if let facts, isHeldForValues(facts.facts, piece) { return .incomplete }
+            guard
+                let actual = provideUses(
+                    of: unnamed.current, facts, server: &server, toServer: &toServer, bytes, store)
+            else { return .stalled }
+            defer { actual.release(store) }
+            if let facts {
+                noteBind(
+                    facts.facts, actual, bind, piece, server: &server, toServer: &toServer, bytes,
+                    store)
             }
-            provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
+            provideUnnamed(
+                actual.statement, server: &server, toServer: &toServer, bytes: bytes, store: store)
             server.expect(Expectation(.bind))
             return .pass
         }
-        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
-        guard let known = names.entry(bytes.extracting(nameRange)) else {
+        let name = bytes.extracting(bind.statement)
+        if isInDoubt(name, server) { return .stalled }
+        guard let known = names.entry(name) else {
             // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
             server.expect(Expectation(.bind))
             return .pass
         }
+        if let facts = known.facts, isHeldForValues(facts.facts, piece) { return .incomplete }
+        guard
+            let actual = provideUses(
+                of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,
+                store)
+        else { return .stalled }
+        defer { actual.release(store) }
         if let facts = known.facts?.facts {
-            guard !isHeldForValues(facts, piece) else { return .incomplete }
             forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
-            noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
+            noteBind(
+                facts, actual, bind, piece, server: &server, toServer: &toServer, bytes, store)
         }
-        server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
-        let length = piece.body.count + scanner.bodyByteCountLeft + 4
-        let name = ServerStatements.name(of: known.statement)
-        toServer.spill(bytes)
-        toServer.buffer.append(ClientTag.bind)
-        toServer.buffer.append(bigEndian: UInt32(length - nameRange.count + name.utf8.count))
-        toServer.buffer.append(bytes.extracting(piece.body.lowerBound..<nameRange.lowerBound))
-        toServer.buffer.append(utf8: name)
-        toServer.buffer.append(bytes.extracting(nameRange.upperBound..<piece.body.upperBound))
+        server.provide(actual.statement, toServer: &toServer, bytes: bytes, store: store)
+        if actual.statement != known.statement {
+            server.replacedNames[actual.statement] = known.name
+        }
+        writeBind(
+            piece, bind.statement, ServerStatements.name(of: actual.statement), of: bytes,
+            to: &toServer)
         server.expect(Expectation(.bind))
         return .replaced(passesRest: true)
     }
 
+    /// Writes a Bind with `name` where `range` has the client's.
+    private func writeBind(
+        _ piece: FramePiece, _ range: Range<Int>, _ name: String, of bytes: borrowing RawSpan,
+        to toServer: inout Outgoing
+    ) {
+        let length = piece.body.count + scanner.bodyByteCountLeft + 4
+        toServer.spill(bytes)
+        toServer.buffer.append(ClientTag.bind)
+        toServer.buffer.append(bigEndian: UInt32(length - range.count + name.utf8.count))
+        toServer.buffer.append(bytes.extracting(piece.body.lowerBound..<range.lowerBound))
+        toServer.buffer.append(utf8: name)
+        toServer.buffer.append(bytes.extracting(range.upperBound..<piece.body.upperBound))
+    }
+
     /// What the name stands for depends on whether the server has skipped a message that was sent
     /// before the last Sync.
-    private func isInDoubt(_ name: borrowing RawSpan, _ server: borrowing ServerSession) -> Bool {
+    func isInDoubt(_ name: borrowing RawSpan, _ server: borrowing ServerSession) -> Bool {
         guard let known = names.entry(name) else {
             return names.isClosing(name) && server.ledger.hasSync
         }
@@ -225,7 +330,14 @@ extension ClientSession {
         }
         if nameRange.isEmpty {
             if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
-            provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
+            guard
+                let actual = provideUses(
+                    of: unnamed.current, unnamedFacts(store), server: &server,
+                    toServer: &toServer, bytes, store)
+            else { return .stalled }
+            defer { actual.release(store) }
+            provideUnnamed(
+                actual.statement, server: &server, toServer: &toServer, bytes: bytes, store: store)
             server.expect(Expectation(.describe))
             return .pass
         }
@@ -234,11 +346,17 @@ extension ClientSession {
             server.expect(Expectation(.describe))
             return .pass
         }
-        server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
+        guard
+            let actual = provideUses(
+                of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,
+                store)
+        else { return .stalled }
+        defer { actual.release(store) }
+        server.provide(actual.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
         toServer.buffer.appendMessage(ClientTag.describe) {
             $0.append(UInt8(ascii: "S"))
-            $0.append(cString: ServerStatements.name(of: known.statement))
+            $0.append(cString: ServerStatements.name(of: actual.statement))
         }
         server.expect(Expectation(.describe))
         return .replaced(passesRest: false)
@@ -272,12 +390,12 @@ extension ClientSession {
         return .replaced(passesRest: false)
     }
 
-    /// Sees to it that the server's unnamed statement is the one that this client parsed last.
+    /// Sees to it that the server's unnamed statement is `wanted`: what this client parsed last.
     private mutating func provideUnnamed(
-        server: inout ServerSession, toServer: inout Outgoing, bytes: borrowing RawSpan,
+        _ wanted: UInt64, server: inout ServerSession, toServer: inout Outgoing,
+        bytes: borrowing RawSpan,
         store: any StatementStore
     ) {
-        let wanted = unnamed.current
         if server.unnamed == wanted { return }
         if wanted == 0, server.unnamed == ServerSession.unnamedUnknown,
             server.isUnnamedOfThisLink

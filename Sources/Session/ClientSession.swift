@@ -28,8 +28,9 @@ public struct ClientSession: ~Copyable {
     var waitsForReset = false
     /// The server was told not to hold back its answer to it.
     var asksForReset = false
-    /// Portals that hold one, by hash of their names; it is under way once executed.
-    var awaitedPortals: Set<UInt64> = []
+    /// Portals that hold one, by hash of their names, and what they change; it is under way once
+    /// executed.
+    var awaitedPortals: [UInt64: (changes: [NameChange], text: RenamedText)] = [:]
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
 
@@ -50,6 +51,7 @@ public struct ClientSession: ~Copyable {
     public mutating func releaseStatements(_ store: any StatementStore) {
         for statement in names.removeAll() { store.release(statement) }
         for statement in unnamed.removeAll() where statement != 0 { store.release(statement) }
+        forgetPortals(store)
     }
 }
 
@@ -224,12 +226,17 @@ extension ClientSession {
                     return try holdNames(piece, tag)
                 }
                 let portal = bytes.extracting(piece.body.lowerBound..<end)
-                waitsForReset = awaitedPortals.contains(portal.hash64())
+                if let awaited = awaitedPortals.removeValue(forKey: portal.hash64()) {
+                    waitsForReset = true
+                    server.nameChanges += awaited.changes
+                    server.expect(.execute, of: awaited.text)
+                    return .pass
+                }
             }
             server.expect(Expectation(.execute))
             return .pass
         case ClientTag.sync:
-            if !awaitedPortals.isEmpty { awaitedPortals.removeAll() }
+            forgetPortals(store)
             names.endBatch()
             unnamed.endBatch()
             server.expectSync()

@@ -37,17 +37,21 @@ public struct Expectation: Equatable, Sendable {
     public let changesNames: Bool
     /// Whether the client's unnamed statement has a change that waits for this reply.
     public let changesUnnamed: Bool
+    /// Whether its text has our names of statements: `ServerSession.renamedTexts`.
+    public let isRenamed: Bool
     /// The statement that a Parse creates or a Close removes on the server; 0 = none.
     public let statement: UInt64
 
     public init(
         _ kind: Kind, _ disposition: Disposition = .forward,
-        changesNames: Bool = false, changesUnnamed: Bool = false, statement: UInt64 = 0
+        changesNames: Bool = false, changesUnnamed: Bool = false, isRenamed: Bool = false,
+        statement: UInt64 = 0
     ) {
         self.kind = kind
         self.disposition = disposition
         self.changesNames = changesNames
         self.changesUnnamed = changesUnnamed
+        self.isRenamed = isRenamed
         self.statement = statement
     }
 }

@@ -56,8 +56,7 @@ extension ServerSession {
         client: borrowing ClientSession, toClient: inout Outgoing
     ) {
         if tag == ServerTag.errorResponse, piece.closes, client.sharesServers,
-            let body = ServerStatements.withClientNames(
-                bytes.extracting(piece.body), client.names, replacedNames)
+            let body = asClientKnows(bytes.extracting(piece.body), client)
         {
             toClient.spill(bytes)
             toClient.buffer.appendMessage(ServerTag.errorResponse) { $0.append(body) }
@@ -67,6 +66,16 @@ extension ServerSession {
             return passReport(piece, bytes, client: client, toClient: &toClient)
         }
         toClient.pass(piece.start..<piece.body.upperBound, of: bytes)
+    }
+
+    /// An error's body with the client's names and places in its text; nil = as it is.
+    private func asClientKnows(
+        _ body: borrowing RawSpan, _ client: borrowing ClientSession
+    ) -> [UInt8]? {
+        let named = ServerStatements.withClientNames(body, client.names, replacedNames)
+        guard let failedText else { return named }
+        guard let named else { return failedText.inClientsText(body) }
+        return named.withRawSpan { failedText.inClientsText($0) } ?? named
     }
 
     /// A parameter that was reset is for the client what its login said, not the server's default.
@@ -168,10 +177,14 @@ extension ServerSession {
         store: any StatementStore
     ) throws(SessionError) -> Bool {
         guard let head = ledger.head, head.kind == kind else { throw .serverUnexpected(tag: tag) }
-        _ = ledger.removeHead()
+        removeHead()
         if kind == .close, head.statement != 0 { store.release(head.statement) }
         acknowledge(head, &client, store)
         return head.disposition == .forward
+    }
+
+    private mutating func removeHead() {
+        if ledger.removeHead()?.isRenamed == true { renamedTexts.removeFirst() }
     }
 
     /// CommandComplete, EmptyQueryResponse, PortalSuspended: the end of an Execute; in a simple
@@ -194,13 +207,13 @@ extension ServerSession {
             let head = ledger.head,
             head.kind == .sync || head.kind == .query || head.kind == .functionCall
         else { throw .serverUnexpected(tag: ServerTag.readyForQuery) }
-        _ = ledger.removeHead()
+        removeHead()
         acknowledge(head, &client, store)
         self.status = status
         copy = .none
         isReady = ledger.isEmpty && !skipsUntilSync
         if ledger.isEmpty {
-            if !deallocations.isEmpty { deallocations.removeAll() }
+            if !nameChanges.isEmpty { dropNameChanges(store) }
             if !replacedNames.isEmpty { replacedNames.removeAll() }
         }
         if status == .idle { tally.transactionCount += 1 }
@@ -214,7 +227,9 @@ extension ServerSession {
         _ body: borrowing RawSpan, client: inout ClientSession, store: any StatementStore
     ) -> Bool {
         copy = .none
+        failedText = nil
         guard let head = ledger.head else { return true }
+        if head.isRenamed { failedText = renamedTexts.first }
         switch head.kind {
         case .query, .functionCall, .sync:
             if head.kind == .query, head.disposition == .swallow {
@@ -235,14 +250,17 @@ extension ServerSession {
     ) -> Bool {
         var nameChangeCount = 0
         var unnamedChangeCount = 0
+        var renamedCount = 0
         var undone: [Expectation] = []
         let hasSync = ledger.dropThroughError { entry in
             if entry.changesNames { nameChangeCount += 1 }
             if entry.changesUnnamed { unnamedChangeCount += 1 }
+            if entry.isRenamed { renamedCount += 1 }
             if entry.statement != 0 { undone.append(entry) }
         }
+        renamedTexts.removeFirst(renamedCount)
         for entry in undone {
-            if entry.kind == .parse, statements.remove(entry.statement) {
+            if entry.kind == .parse || entry.kind == .execute, statements.remove(entry.statement) {
                 store.release(entry.statement)
             } else if entry.kind == .close {
                 statements.use(entry.statement)
@@ -292,10 +310,14 @@ extension ServerSession {
     private mutating func noteReset(
         _ body: borrowing RawSpan, _ client: inout ClientSession, _ store: any StatementStore
     ) {
-        guard body.byteCount == 11 || body.byteCount == 12 || body.byteCount == 15 else { return }
-        let tag = body.string(in: 0..<body.byteCount - 1)
         let isClients = ledger.head?.disposition == .forward
-        if tag == "DEALLOCATE" { return noteDeallocation(&client, store) }
+        switch body.byteCount {
+        case 8, 11: if !isClients || nameChanges.isEmpty { return }
+        case 12, 15: break
+        default: return
+        }
+        let tag = body.string(in: 0..<body.byteCount - 1)
+        if tag == "PREPARE" || tag == "DEALLOCATE" { return changeName(&client, store) }
         guard tag == "DISCARD ALL" || tag == "DEALLOCATE ALL" else { return }
         for statement in statements.removeAll() { store.release(statement) }
         setUnnamed(0, store)
@@ -307,13 +329,29 @@ extension ServerSession {
         }
     }
 
-    private mutating func noteDeallocation(
+    /// A PREPARE or DEALLOCATE of the client's has run.
+    private mutating func changeName(
         _ client: inout ClientSession, _ store: any StatementStore
     ) {
-        guard ledger.head?.disposition == .forward, !deallocations.isEmpty,
-            let statement = client.names.remove(deallocations.removeFirst())
-        else { return }
-        store.release(statement)
-        if statements.remove(statement) { store.release(statement) }
+        switch nameChanges.removeFirst() {
+        case .prepared(let name, let statement):
+            // The server's use of it begins; the change's becomes the name's.
+            store.retain(statement)
+            statements.use(statement)
+            let facts = store.facts(of: statement)
+            if let old = client.names.prepared(name, as: statement, facts: facts) {
+                store.release(old)
+            }
+        case .deallocated(let name):
+            guard let statement = client.names.remove(name) else { return }
+            store.release(statement)
+            if statements.remove(statement) { store.release(statement) }
+        }
+    }
+
+    /// What has not happened up to the end of its text will not.
+    mutating func dropNameChanges(_ store: any StatementStore) {
+        for case .prepared(_, let statement) in nameChanges { store.release(statement) }
+        nameChanges.removeAll()
     }
 }

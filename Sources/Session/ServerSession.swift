@@ -1,4 +1,5 @@
 public import Bytes
+internal import DequeModule
 internal import SQL
 public import Wire
 
@@ -37,8 +38,12 @@ public struct ServerSession: ~Copyable {
     public internal(set) var saidFatal = false
     /// What the last audit found that no text had shown; until the worker has looked.
     public var surprise: String?
-    /// Names of the client's that a Query under way deallocates, in the order of its text.
-    var deallocations: [[UInt8]] = []
+    /// What texts under way will do to the client's names, in their order.
+    var nameChanges: [NameChange] = []
+    /// Texts under way that have our names in them: one for each entry of the ledger that says so.
+    var renamedTexts: Deque<RenamedText> = []
+    /// Of the error that is being handed on.
+    var failedText: RenamedText?
     /// What the client calls the statements that Queries under way name.
     var replacedNames: [UInt64: [UInt8]] = [:]
     /// Counters since the worker last took them.
@@ -152,6 +157,18 @@ public struct ServerSession: ~Copyable {
         ledger.append(expectation)
     }
 
+    /// The same for a message whose text has our names in it.
+    mutating func expect(
+        _ kind: Expectation.Kind, of text: RenamedText, changesNames: Bool = false,
+        changesUnnamed: Bool = false, statement: UInt64 = 0
+    ) {
+        if !text.isEmpty { renamedTexts.append(text) }
+        expect(
+            Expectation(
+                kind, changesNames: changesNames, changesUnnamed: changesUnnamed,
+                isRenamed: !text.isEmpty, statement: statement))
+    }
+
     /// Appends a synthesised reply; when nothing is owed before it, the client gets it at once.
     mutating func expect(
         _ expectation: Expectation, of client: inout ClientSession, toClient: inout Outgoing,
@@ -183,8 +200,33 @@ public struct ServerSession: ~Copyable {
         store: any StatementStore
     ) {
         if statements.useIfThere(statement) { return }
+        if ServerStatements.isFromSQL(statement) {
+            return prepare(statement, toServer: &toServer, bytes: bytes, store: store)
+        }
         addStatement(statement, toServer: &toServer, bytes: bytes, store: store)
         expect(Expectation(.parse, .swallow, statement: statement))
+    }
+
+    /// Has the server PREPARE `statement`. By messages that fit into any batch, because a Query
+    /// would end it.
+    private mutating func prepare(
+        _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
+        store: any StatementStore
+    ) {
+        makeRoom(toServer: &toServer, bytes: bytes)
+        store.retain(statement)
+        statements.use(statement)
+        tally.parseCount += 1
+        let name = ServerStatements.name(of: statement)
+        ClientMessages.run(named: "pgweir_prepare", to: &toServer.buffer) {
+            $0.append(utf8: "PREPARE \(name) ")
+            store.appendDefinition(of: statement, to: &$0)
+        }
+        expect(Expectation(.parse, .swallow))
+        expect(Expectation(.bind, .swallow))
+        expect(Expectation(.execute, .swallow, statement: statement))
+        expect(Expectation(.close, .swallow))
+        expect(Expectation(.close, .swallow))
     }
 
     /// Writes the Parse of `statement` under our name, and a Close of the least used one if there
@@ -193,13 +235,7 @@ public struct ServerSession: ~Copyable {
         _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
         store: any StatementStore
     ) {
-        toServer.spill(bytes)
-        while let victim = statements.victim(max: max(0, statementsMax - 1)) {
-            _ = statements.remove(victim)
-            ClientMessages.closeStatement(
-                ServerStatements.name(of: victim), to: &toServer.buffer)
-            expect(Expectation(.close, .swallow, statement: victim))
-        }
+        makeRoom(toServer: &toServer, bytes: bytes)
         store.retain(statement)
         statements.use(statement)
         tally.parseCount += 1
@@ -209,10 +245,21 @@ public struct ServerSession: ~Copyable {
         }
     }
 
+    private mutating func makeRoom(toServer: inout Outgoing, bytes: borrowing RawSpan) {
+        toServer.spill(bytes)
+        while let victim = statements.victim(max: max(0, statementsMax - 1)) {
+            _ = statements.remove(victim)
+            ClientMessages.closeStatement(
+                ServerStatements.name(of: victim), to: &toServer.buffer)
+            expect(Expectation(.close, .swallow, statement: victim))
+        }
+    }
+
     /// Forgets all statements, because the server has (DISCARD ALL) or is gone.
     public mutating func releaseStatements(_ store: any StatementStore) {
         for statement in statements.removeAll() { store.release(statement) }
         setUnnamed(0, store)
+        dropNameChanges(store)
     }
 
     /// Answers the synthesised entries at the head of the ledger. `toClient` must be spilled.

@@ -128,6 +128,15 @@ public struct StatementNames: Sendable {
         return freed
     }
 
+    /// A PREPARE of `name` has run. Returns the statement whose name it takes, if there is one.
+    mutating func prepared(
+        _ name: [UInt8], as statement: UInt64, facts: SharedFacts?
+    ) -> UInt64? {
+        let old = take(name)
+        put(Entry(name: name, statement: statement, facts: facts, serial: 0))
+        return old?.statement
+    }
+
     /// Takes `name` out, because the server has deallocated it. Returns its statement.
     mutating func remove(_ name: [UInt8]) -> UInt64? { take(name)?.statement }
 

@@ -4,6 +4,9 @@ public import SQL
 /// The facts of one statement's text, which is not plain.
 public final class SharedFacts: Sendable {
     public let facts: StatementFacts
+    /// Whether the text names statements: what a server gets instead depends on the client.
+    var namesStatements: Bool { !facts.nameUses.isEmpty }
+
     public init(_ facts: StatementFacts) { self.facts = facts }
 }
 
@@ -12,8 +15,9 @@ public final class SharedFacts: Sendable {
 /// The machines call it by name only; the worker brings the one that all threads share.
 public protocol StatementStore: Sendable {
     /// The number of the statement whose Parse body, without the name, is `definition`: the text,
-    /// its NUL, and the parameter types. Adds one use. Never 0, never used again for another.
-    func intern(_ definition: borrowing RawSpan) -> UInt64
+    /// its NUL, and the parameter types. `isFromSQL`: it is what follows the name in a PREPARE, and
+    /// a NUL; the number is odd then, else even. Adds one use. Never 0, never used for another.
+    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64
     /// Adds one use.
     func retain(_ statement: UInt64)
     /// Ends one use; the last one forgets the text.
@@ -27,6 +31,7 @@ public protocol StatementStore: Sendable {
 }
 
 extension StatementStore {
+    func intern(_ definition: borrowing RawSpan) -> UInt64 { intern(definition, isFromSQL: false) }
     public func facts(of statement: UInt64) -> SharedFacts? { nil }
     public func canonical(_ state: ParameterState) -> ParameterState { state }
 }
@@ -78,6 +83,9 @@ public struct ServerStatements: Sendable {
         lastUse.removeAll()
         return all
     }
+
+    /// Whether PREPARE makes `statement`, and not Parse.
+    static func isFromSQL(_ statement: UInt64) -> Bool { statement & 1 == 1 }
 
     /// The private name of `statement` on every server.
     public static func name(of statement: UInt64) -> String {

@@ -75,6 +75,33 @@ public enum ClientMessages {
         buffer.appendMessage(ClientTag.copyFail) { $0.append(cString: reason) }
     }
 
+    /// Runs one statement by messages of the extended protocol: Parse, Bind and Execute under
+    /// `name`, which is free again behind it, and two Closes. `text` appends the statement, NUL
+    /// included.
+    public static func run(
+        named name: String, to buffer: inout ByteBuffer, text: (inout ByteBuffer) -> Void
+    ) {
+        buffer.appendMessage(ClientTag.parse) {
+            $0.append(cString: name)
+            text(&$0)
+            $0.append(bigEndian: UInt16(0))
+        }
+        buffer.appendMessage(ClientTag.bind) {
+            $0.append(cString: name)
+            $0.append(cString: name)
+            for _ in 0..<3 { $0.append(bigEndian: UInt16(0)) }
+        }
+        buffer.appendMessage(ClientTag.execute) {
+            $0.append(cString: name)
+            $0.append(bigEndian: UInt32(0))
+        }
+        buffer.appendMessage(ClientTag.close) {
+            $0.append(UInt8(ascii: "P"))
+            $0.append(cString: name)
+        }
+        closeStatement(name, to: &buffer)
+    }
+
     /// Closes the prepared statement `name`.
     public static func closeStatement(_ name: String, to buffer: inout ByteBuffer) {
         buffer.appendMessage(ClientTag.close) {

@@ -24,14 +24,15 @@ final class SharedStatements: StatementStore, Sendable {
 
     var count: Int { table.withLock { $0.entries.count } }
 
-    func intern(_ definition: borrowing RawSpan) -> UInt64 {
+    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
         let hash = definition.hash64()
         let bytes = definition.array()
-        if let known = table.withLock({ Self.use(bytes, hash, &$0) }) { return known }
+        if let known = table.withLock({ Self.use(bytes, isFromSQL, hash, &$0) }) { return known }
         // Read outside of the lock; another worker may be doing the same.
         let facts = Self.facts(of: bytes)
         return table.withLock { table in
-            Self.use(bytes, hash, &table) ?? Self.add(bytes, hash, facts, &table)
+            Self.use(bytes, isFromSQL, hash, &table)
+                ?? Self.add(bytes, isFromSQL, hash, facts, &table)
         }
     }
 
@@ -44,9 +45,9 @@ final class SharedStatements: StatementStore, Sendable {
     }
 
     private static func use(
-        _ definition: [UInt8], _ hash: UInt64, _ table: inout Table
+        _ definition: [UInt8], _ isFromSQL: Bool, _ hash: UInt64, _ table: inout Table
     ) -> UInt64? {
-        for statement in table.byHash[hash] ?? [] {
+        for statement in table.byHash[hash] ?? [] where (statement & 1 == 1) == isFromSQL {
             guard let entry = table.entries[statement], entry.definition == definition else {
                 continue
             }
@@ -57,13 +58,15 @@ final class SharedStatements: StatementStore, Sendable {
     }
 
     private static func add(
-        _ definition: [UInt8], _ hash: UInt64, _ facts: SharedFacts?, _ table: inout Table
+        _ definition: [UInt8], _ isFromSQL: Bool, _ hash: UInt64, _ facts: SharedFacts?,
+        _ table: inout Table
     ) -> UInt64 {
-        table.last += 1
-        table.entries[table.last] = Entry(
+        table.last += 2
+        let statement = isFromSQL ? table.last + 1 : table.last
+        table.entries[statement] = Entry(
             definition: definition, facts: facts, hash: hash, useCount: 1)
-        table.byHash[hash, default: []].append(table.last)
-        return table.last
+        table.byHash[hash, default: []].append(statement)
+        return statement
     }
 
     func facts(of statement: UInt64) -> SharedFacts? {

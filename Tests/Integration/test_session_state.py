@@ -111,7 +111,6 @@ def test_roles_stay_with_their_client(two, postgres):
             "declare held cursor with hold for select generate_series(1, 5)",
             "close held",
         ),
-        ("prepare ours as select 1", "deallocate ours"),
     ],
 )
 def test_a_server_is_kept_while_it_holds_something(start_pooler, take, leave):

@@ -27,16 +27,20 @@ final class FakeStore: StatementStore {
         table.withLock { $0.entries[statement]?.useCount ?? 0 }
     }
 
-    func intern(_ definition: borrowing RawSpan) -> UInt64 {
+    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
         let bytes = definition.array()
         return table.withLock { table in
-            if let known = table.entries.first(where: { $0.value.definition == bytes })?.key {
+            let known = table.entries.first {
+                $0.value.definition == bytes && ($0.key & 1 == 1) == isFromSQL
+            }
+            if let known = known?.key {
                 table.entries[known]?.useCount += 1
                 return known
             }
-            table.last += 1
-            table.entries[table.last] = Entry(definition: bytes, useCount: 1)
-            return table.last
+            table.last += 2
+            let statement = isFromSQL ? table.last + 1 : table.last
+            table.entries[statement] = Entry(definition: bytes, useCount: 1)
+            return statement
         }
     }
 

@@ -10,7 +10,7 @@ import Testing
     private let statements = SharedStatements()
 
     private func intern(_ text: String) -> UInt64 {
-        Array(text.utf8).withRawSpan { statements.intern($0) }
+        Array(text.utf8).withRawSpan { statements.intern($0, isFromSQL: false) }
     }
 
     private func definition(of statement: UInt64) -> String {
@@ -78,7 +78,7 @@ import Testing
             Threads.start(name: "statements") {
                 for round in 0..<2000 {
                     let text = Array("SELECT \(round % 7)".utf8)
-                    let statement = text.withRawSpan { statements.intern($0) }
+                    let statement = text.withRawSpan { statements.intern($0, isFromSQL: false) }
                     statements.retain(statement)
                     statements.release(statement)
                     #expect(

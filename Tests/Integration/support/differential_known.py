@@ -9,23 +9,10 @@ from .differential import script, turn
 SYNC = ("S",)
 
 KNOWN = {
-    # differential_statements: PREPARE has names of its own.
-    "PREPARE does not see the names that Parse has given": script(
-        turn(0, ("P", "select 1", "a"), SYNC),
-        turn(0, ("Q", "prepare a as select 2")),
-    ),
-    "Parse does not see the names that PREPARE has given": script(
-        turn(0, ("Q", "prepare a as select 2")),
-        turn(0, ("P", "select 1", "a"), SYNC),
-    ),
-    # differential_statements.ALONE
-    "EXECUTE in a Parse does not find what a Parse has named": script(
-        turn(0, ("P", "select 1", "a"), SYNC),
-        turn(0, ("P", "execute a"), ("B", []), ("E",), SYNC),
-    ),
-    "DEALLOCATE in a Parse does not find what a Parse has named": script(
-        turn(0, ("P", "select 1", "a"), SYNC),
-        turn(0, ("P", "deallocate a"), ("B", []), ("E",), SYNC),
+    # Author.parameterised
+    "EXECUTE does not find a statement that names statements itself": script(
+        turn(0, ("P", "deallocate b", "a"), SYNC),
+        turn(0, ("Q", "prepare b as select 1"), ("Q", "execute a")),
     ),
     # Author.own
     "Of two names with the same text, an error tells the wrong one": script(

@@ -1,11 +1,12 @@
 """Random scripts for the differential test."""
 
 import random
+import re
 
 from .differential import Script, Turn, turn  # noqa: F401
-from .differential_statements import FEATURES, ALONE, Names
+from .differential_statements import FEATURES, Names
 
-NAMES = ["a", "b", "c"]
+NAMES = ["a", "b", "c", "d"]
 INT4PL = 177
 
 
@@ -30,11 +31,7 @@ class Author:
         )
 
     def sql(self):
-        features = [it for it in self.features if it not in ALONE]
-        return self.statement(self.chance.choice(features))
-
-    def statement(self, feature):
-        return self.chance.choice(FEATURES[feature])(self.names())
+        return self.chance.choice(FEATURES[self.chance.choice(self.features)])(self.names())
 
     def turn(self, overlaps):
         chance = self.chance
@@ -42,10 +39,6 @@ class Author:
         for _ in range(chance.choice([1, 1, 2, 2, 3, 5])):
             unit = chance.choice(self.units())()
             messages += unit
-        alone = [it for it in self.features if it in ALONE]
-        if alone and chance.random() < 0.2:
-            feature = chance.choice(alone)
-            messages = [("Q", self.statement(feature))]
         kill = None
         if chance.random() < 0.04 and self.generation < 5:
             kill = chance.choice([chance.random(), 1.0]), chance.random() < 0.5
@@ -140,7 +133,10 @@ class Author:
         name = self.chance.choice(NAMES)
         known = self.statements.get(name)
         if known is None or self.chance.random() < 0.1:
-            text, count = known = self.own(name, *self.parameterised())
+            text, count = self.parameterised()
+            if re.search("execute|deallocate|prepare", text):
+                name = "d"  # which no EXECUTE names
+            text, count = known = self.own(name, text, count)
             self.statements.setdefault(name, known)
             return [("P", text, name), *self.maybe(("D", "S", name)), *self.end()]
         text, count = known

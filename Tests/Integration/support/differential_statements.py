@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 LEFT_OUT = {"channels", "sequences"}
 """Not there yet in pgweir: empty this to try."""
-ALONE = {"named"}
-"""Features whose statements are only sent as a Query and a turn of their own: differential_known.
-"""
 
 
 @dataclass
@@ -159,6 +156,11 @@ FEATURES = {
         "execute z",
         "deallocate x",
         "deallocate prepare y",
+        "prepare a as select 'a', '{token}'",
+        "prepare b(int) as select $1 + {n}",
+        "prepare x as select 1; execute x; deallocate x; execute x",
+        "deallocate all; prepare y(int) as select -$1; execute y({n})",
+        "explain (costs off) execute y(1)",
         "deallocate all",
     ),
     "named": fixed(

@@ -28,7 +28,7 @@ union all select 'advisory lock', objid::text from pg_locks
     where locktype = 'advisory' and pid = pg_backend_pid()
 union all select 'temporary object', relname from pg_class where relnamespace = pg_my_temp_schema()
 union all select 'cursor', name from pg_cursors
-union all select 'prepared statement', name from pg_prepared_statements where from_sql
+union all select 'prepared statement', name from pg_prepared_statements where name !~ '^pgweir_'
 union all select 'channel', c from pg_listening_channels() c
 order by 1, 2
 """
