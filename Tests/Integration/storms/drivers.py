@@ -6,46 +6,13 @@ connection that is gone raises Death, an error of a statement raises Refused.
 
 import asyncio
 import contextlib
-import re
-import threading
 
 import asyncpg
 import psycopg
 import sqlalchemy
+from common import CURSOR, PARAMETER, Death, copied, judge, percent
+from django_driver import Django
 from sqlalchemy.pool import NullPool
-
-GONE = {"57P01", "57P02", "57P03", "08000", "08001", "08003", "08006"}
-"""SQLSTATEs of a connection that is lost; no other end of a connection is allowed."""
-PARAMETER = re.compile(r"\$(\d)")
-CURSOR = "select n, current_setting('app.token') from storm_numbers where n <= {} order by n"
-
-
-class Death(Exception):
-    """The connection is gone."""
-
-
-class Refused(Exception):
-    """A statement failed with `code`."""
-
-    def __init__(self, code, words):
-        super().__init__(f"{code}: {words}")
-        self.code = code
-
-
-def percent(sql):
-    return PARAMETER.sub("%s", sql)
-
-
-def judge(error, is_closed):
-    """Raises what the error of a driver is."""
-    code = getattr(error, "sqlstate", None)
-    # psycopg says so of a socket before it closes its connection.
-    is_closed = is_closed or "socket closed" in str(error)
-    if code in GONE or (code is None and is_closed):
-        raise Death(str(error)) from error
-    if code is None:
-        raise error
-    raise Refused(code, str(error)) from error
 
 
 class Psycopg:
@@ -110,18 +77,6 @@ class Psycopg:
     def copy(self, rows):
         with self.judged():
             return copied(self.connection.cursor(), rows)
-
-
-def copied(cursor, rows):
-    """COPY in and out with psycopg's cursor."""
-    with cursor.copy("copy storm (id, token) from stdin") as copy:
-        for row in rows:
-            copy.write_row(row)
-    between = f"{rows[0][0]} and {rows[-1][0]}"
-    with cursor.copy(
-        f"copy (select id from storm where id between {between} order by id) to stdout"
-    ) as copy:
-        return [int(row[0]) for row in copy.rows()]
 
 
 class Asyncpg:
@@ -322,127 +277,6 @@ class SQLAlchemy:
     def copy(self, rows):
         with self.in_transaction():
             return copied(self.connection.connection.cursor(), rows)
-
-
-class Django:
-    """Django's ORM and cursors over psycopg, with bound parameters; a connection for a thread."""
-
-    lock = threading.Lock()
-
-    def __init__(self, url):
-        with self.lock:
-            self.configure(url)
-
-    @staticmethod
-    def configure(url):
-        import django
-        from django.conf import settings
-
-        if settings.configured:
-            return
-        parts = sqlalchemy.make_url(url)
-        database = {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": parts.database,
-            "USER": parts.username,
-            "PASSWORD": parts.password,
-            "HOST": parts.host,
-            "PORT": parts.port,
-            "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1},
-        }
-        settings.configure(
-            DATABASES={"default": database}, DEFAULT_AUTO_FIELD="django.db.models.AutoField"
-        )
-        django.setup()
-        from django.db import models
-
-        class Number(models.Model):
-            n = models.IntegerField(primary_key=True)
-
-            class Meta:
-                app_label = "storm"
-                db_table = "storm_numbers"
-
-        Django.Number = Number
-
-    @property
-    def connection(self):
-        from django.db import connection
-
-        return connection
-
-    @contextlib.contextmanager
-    def judged(self):
-        from django.db import Error
-
-        try:
-            yield
-        except (Error, psycopg.Error) as error:
-            inner = self.connection.connection
-            judge(error.__cause__ or error, inner is None or inner.closed)
-
-    def open(self):
-        with self.judged():
-            self.connection.ensure_connection()
-
-    def close(self):
-        self.connection.close()
-
-    def rows(self, sql, values):
-        with self.judged(), self.connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-
-    def prepared(self, sql, *values):
-        return self.rows(percent(sql), values)
-
-    def simple(self, sql):
-        return self.rows(sql, None)
-
-    def begin(self):
-        from django.db import transaction
-
-        with self.judged():
-            transaction.set_autocommit(False)
-
-    def commit(self):
-        from django.db import transaction
-
-        with self.judged():
-            transaction.commit()
-            transaction.set_autocommit(True)
-
-    def rollback(self):
-        from django.db import transaction
-
-        with self.judged():
-            transaction.rollback()
-            transaction.set_autocommit(True)
-
-    def savepoint(self):
-        from django.db import transaction
-
-        with self.judged():
-            self.nested = transaction.savepoint()
-
-    def rollback_to_savepoint(self):
-        from django.db import transaction
-
-        with self.judged():
-            transaction.savepoint_rollback(self.nested)
-
-    def cursor(self, count):
-        """Outside of a transaction the iterator's cursor is WITH HOLD."""
-        from django.db.models import F, Func, Value
-
-        token = Func(Value("app.token"), function="current_setting")
-        numbers = self.Number.objects.filter(n__lte=count).order_by("n").annotate(token=token)
-        with self.judged():
-            return list(numbers.values_list(F("n"), "token").iterator(chunk_size=50))
-
-    def copy(self, rows):
-        with self.judged(), self.connection.cursor() as cursor:
-            return copied(cursor, rows)
 
 
 DRIVERS = {

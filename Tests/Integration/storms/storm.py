@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 
-from drivers import DRIVERS, Death, Refused
+from common import Death, Refused
+from drivers import DRIVERS
 
 PATIENCE = 15.0
 """Seconds in which one statement must be answered, or a connection opened."""
