@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 
-MOST = 100
+MOST = 60
 """Cuts, and kills, of one test: then it comes to its end also on a slow machine."""
 HIDDEN = (b"C26000\0", b"C42P05\0")
 """Fields of ErrorResponse: a prepared statement is not there, or there already."""
