@@ -11,8 +11,9 @@ fi
 
 packages=(
     liburing-dev libssl-dev libpq-dev libpg-query-dev postgresql pgbouncer
-    libpostgresql-jdbc-java
+    libpostgresql-jdbc-java golang-github-jackc-pgx-v4-dev
 )
+command -v go >/dev/null || packages+=(golang-go)
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 

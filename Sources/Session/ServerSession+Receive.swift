@@ -126,8 +126,14 @@ extension ServerSession {
             return try ready(piece, bytes, &client, store)
         case ServerTag.errorResponse:
             let body = bytes.extracting(piece.body)
+            let isFatal = ErrorFields(body: body).isFatal
+            if isFatal, isReleasable, client.sharesServers, client.traces.isClean {
+                // Its client has all its answers and leaves nothing here: another server will do.
+                isTainted = true
+                return false
+            }
             let isTold = failed(body, client: &client, store: store)
-            if isTold, ErrorFields(body: body).isFatal { saidFatal = true }
+            if isTold, isFatal { saidFatal = true }
             return isTold
         case ServerTag.commandComplete:
             if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }

@@ -91,7 +91,7 @@ public struct ServerSession: ~Copyable {
     /// Whether the server may go to another client: nothing owed, nothing begun, nothing left.
     @inlinable @inline(__always) public var isReleasable: Bool {
         isReady && status == .idle && ledger.isEmpty && scanner.isBetweenFrames && copy == .none
-            && !skipsUntilSync
+            && !skipsUntilSync && !saidFatal
     }
 
     /// A query of ours goes first; its replies reach nobody.

@@ -12,7 +12,9 @@ extension Worker where Loop: ~Copyable {
     /// its client, until it has answered or because of what it holds.
     mutating func askBeforeRelease(_ serverSlot: Int, _ slot: Int, _ limits: PoolLimits) -> Bool {
         noteSurprise(serverSlot, slot)
-        let isAudit = limits.auditsReleases && !servers[serverSlot].isAudited
+        let isAudit =
+            limits.auditsReleases && !servers[serverSlot].isAudited
+            && !servers[serverSlot].session.isTainted
         guard isAudit || !clients[slot].session.traces.isClean || clients[slot].isPinned else {
             return false
         }

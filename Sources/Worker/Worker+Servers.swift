@@ -283,7 +283,7 @@ extension Worker where Loop: ~Copyable {
         servers[slot].session.isTainted = true
         let reply = ErrorReply.fatal(
             SQLState(fields.state), fields.message,
-            detail: wasParameters
+            detail: wasParameters && !fields.isFatal
                 ? "A startup parameter of this connection was refused by the server." : nil)
         closeClient(Int(client.slot), reply)
         return false

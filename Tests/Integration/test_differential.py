@@ -1,6 +1,7 @@
 """Random legal messages: the same answers through saturated pools as from PostgreSQL itself.
 
 DIFFERENTIAL_SECONDS sets how long, SEED replays one script. What fails is made shorter and shown.
+Every other script is played while pgweir audits every release, and must not find anything.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ class Stage:
 
     def __init__(self):
         self.postgres = Postgres(method="trust").start()
+        self.surprises = []
         self.names = [f"items_{c}_{g}" for c in range(CLIENTS) for g in range(GENERATIONS)]
         self.postgres.sql("create role differential; grant differential to app", "postgres")
         for database in ("differential", "differential_direct"):
@@ -48,24 +50,29 @@ class Stage:
         for database in ("differential", "differential_direct"):
             self.postgres.sql(f"truncate {', '.join(self.names)} restart identity", database)
 
-    def run(self, script, **how):
+    def run(self, script, audits=False, **how):
         """The Difference that the script shows, or None."""
         self.clear()
         server = {"host": "127.0.0.1", "port": self.postgres.port}
         pooler = Pooler(
             self.postgres,
-            settings={"default_pool_size": script.servers, "auth_type": "trust"},
+            settings={
+                "default_pool_size": script.servers,
+                "auth_type": "trust",
+                "audit_releases": audits,
+            },
             databases={"differential": server},
         ).start()
         try:
             run = differential_run.Run(script, self.postgres.port, pooler.port, **how)
             found = asyncio.run(run.run())
             assert pooler.is_running(), "the pooler has ended\n" + pooler.log_tail()
+            self.surprises += pooler.surprises()
             return found
         finally:
             pooler.stop()
 
-    def shrink(self, script, difference, seconds=SHRINK_SECONDS):
+    def shrink(self, script, difference, audits, seconds=SHRINK_SECONDS):
         """A shorter script that differs in the same way, or this one."""
         deadline = time.monotonic() + seconds
 
@@ -74,7 +81,7 @@ class Stage:
             for _ in range(2):
                 if time.monotonic() > deadline:
                     return False
-                found = self.run(candidate)
+                found = self.run(candidate, audits)
                 if found is not None and found.signature() == difference.signature():
                     return True
             return False
@@ -94,17 +101,19 @@ def test_random_scripts_are_answered_as_postgresql_answers_them(stage):
     seed, scripts, turns = FIRST if SEED is None else SEED, 0, 0
     while True:
         script = random_script(seed)
-        difference = stage.run(script)
+        audits = seed % 2 == 1
+        difference = stage.run(script, audits)
         if difference and not difference.is_known:
             break
+        assert stage.surprises == [], f"SEED={seed}\n\n{script}"
         scripts += 1
         turns += len(script.turns)
         if SEED is not None or time.monotonic() > deadline:
             print(f"\n{scripts} scripts, {turns} turns, to SEED={seed}")
             return
         seed += 1
-    short = stage.shrink(script, difference)
-    difference = stage.run(short) or difference
+    short = stage.shrink(script, difference, audits)
+    difference = stage.run(short, audits) or difference
     pytest.fail(f"SEED={seed}\n\n{short}\n\n{difference}", pytrace=False)
 
 

@@ -5,6 +5,8 @@ import threading
 import psycopg
 import pytest
 
+SETTINGS = {"default_pool_size": 2}
+
 
 def connect(pooler, **more):
     return psycopg.connect(pooler.uri(), connect_timeout=10, **more)

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, create_engine, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+SETTINGS = {"default_pool_size": 2}
 pytestmark = pytest.mark.pgweir_or_direct
 
 

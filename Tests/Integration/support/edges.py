@@ -78,7 +78,7 @@ class Edge:
 
     def __init__(self, name, postgres, pooler, fresh):
         self.name, self.postgres, self.pooler = name, postgres, pooler
-        self.pool_size = POOL_SIZES[name]
+        self.pool_size = pooler.sections["pgweir"]["default_pool_size"]
         self.fresh = fresh
         self.is_closed = False
         self.watcher = postgres.connect("app")
