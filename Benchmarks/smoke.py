@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "Tests/Integration"))
 
 from support import processes  # noqa: E402
-from support.pooler import KIND, Pooler  # noqa: E402
+from support.pooler import KIND, PGBOUNCER, Pooler  # noqa: E402
 from support.postgres import Postgres  # noqa: E402
 from support.programs import run, succeed  # noqa: E402
 
@@ -78,9 +78,7 @@ def medians(poolers, mode, clients, script, cannot):
 
 
 def pgbouncer_version():
-    text = subprocess.run(
-        ["/usr/sbin/pgbouncer", "--version"], capture_output=True, text=True
-    ).stdout
+    text = subprocess.run([PGBOUNCER, "--version"], capture_output=True, text=True).stdout
     return tuple(map(int, re.search(r"(\d+)\.(\d+)", text).groups()))
 
 
