@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,7 @@ TOOLS = ROOT / ".build/bench"
 sys.path.insert(0, str(ROOT / "Tests/Integration"))
 
 from support import processes  # noqa: E402
-from support.pooler import Pooler  # noqa: E402
+from support.pooler import BINARY, PGBOUNCER, Pooler  # noqa: E402
 
 POOL = 20
 PASSWORD = "app-secret"
@@ -31,6 +32,15 @@ HELPERS = max(1, CPUS // 4)
 POOL_SIZES = (1, 2, 5, 10, 20, 50, 100)
 SEEDS = {1500: 20, 10000: 25}
 """Clients, and the servers they share."""
+
+
+def pgbouncer_version():
+    text = subprocess.run([PGBOUNCER, "--version"], capture_output=True, text=True).stdout
+    return tuple(map(int, re.search(r"(\d+)\.(\d+)\.?(\d*)", text).groups("0")))
+
+
+PGBOUNCER_VERSION = pgbouncer_version()
+"""Before 1.21 it cannot do prepared statements in transaction mode; from 1.24 on it does."""
 
 
 def scram_secret(password):
@@ -88,10 +98,10 @@ class NullBackend:
         processes.end(self.process)
 
 
-def databases(backend):
+def databases(backend, folder):
     """`app` by TCP, `local` by unix sockets, `poolN` with N servers."""
     tcp = {"host": "127.0.0.1", "port": backend.port, "dbname": "app"}
-    local = dict(tcp, host=str(backend.folder.path))
+    local = dict(tcp, host=str(folder.path))
     sizes = sorted({*POOL_SIZES, *SEEDS.values()})
     return {
         "app": tcp,
@@ -106,6 +116,7 @@ class Peer:
     def __init__(self, key, name):
         self.key = key
         self.name = name
+        self.canPrepare = True
         self.running = []
         self.port = None
         self.socket = None
@@ -129,14 +140,22 @@ class Peer:
 class PoolerPeer(Peer):
     """pgweir, or PgBouncer in one or more processes that share a port."""
 
-    def __init__(self, key, name, backend, kind="pgweir", count=1, wrapper=(), **settings):
+    def __init__(self, key, name, backend, folder, kind="pgweir", count=1, **settings):
         super().__init__(key, name)
-        folder = backend.folder
-        self.port = processes.free_port()
+        self.canPrepare = kind == "pgweir" or PGBOUNCER_VERSION >= (1, 24)
+        self.backend = backend
+        self.folder = folder
+        self.kind = kind
+        self.count = count
+        self.settings = settings
         self.poolers = []
-        for _ in range(count):
+
+    def prepare(self):
+        """Makes what `start` starts, with its files."""
+        self.port = processes.free_port()
+        for _ in range(self.count):
             pooler = Pooler(
-                backend,
+                self.backend,
                 {
                     "workers": 1,
                     "default_pool_size": POOL,
@@ -147,16 +166,16 @@ class PoolerPeer(Peer):
                     "listen_backlog": 4096,
                     "listen_port": self.port,
                     "client_tls_sslmode": "allow",
-                    "client_tls_cert_file": str(folder.certificate),
-                    "client_tls_key_file": str(folder.key),
-                    **settings,
+                    "client_tls_cert_file": str(self.folder.certificate),
+                    "client_tls_key_file": str(self.folder.key),
+                    **self.settings,
                 },
-                databases=databases(backend),
+                databases=databases(self.backend, self.folder),
                 secrets={"app": scram_secret(PASSWORD)},
-                kind=kind,
+                kind=self.kind,
             )
             pooler.port = self.port
-            if count > 1:
+            if self.count > 1:
                 pooler.sections["pgweir"]["so_reuseport"] = True
             else:
                 pooler.sections["pgweir"]["unix_socket_dir"] = str(pooler.folder)
@@ -164,6 +183,7 @@ class PoolerPeer(Peer):
             self.poolers.append(pooler)
 
     def start(self):
+        self.prepare()
         for pooler in self.poolers:
             pooler.start()
             self.running.append(pooler.process)
@@ -172,7 +192,7 @@ class PoolerPeer(Peer):
     def stop(self):
         for pooler in self.poolers:
             pooler.stop()
-        self.running = []
+        self.poolers, self.running = [], []
 
     def log_tail(self):
         return "".join(pooler.log_tail(20) for pooler in self.poolers)
