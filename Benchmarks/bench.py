@@ -1,10 +1,12 @@
 """pgweir beside its peers: `make bench` (all of it), `make bench-smoke` (a little of everything).
 
     bench.py [GROUP ...] [--quick] [--rounds N] [--seconds S] [--write]
+    bench.py --render
 
 Groups are the functions of measures.py. Everybody who is compared is measured in turn, in short
 runs, and what counts is the ratio of runs that were neighbours in time. A run of all groups writes
-Docs/Benchmarks.md; --write does so with what Benchmarks/results has of the others.
+Docs/Benchmarks.md; --write does so with what Benchmarks/results has of the others, --render with
+what it has of all.
 
 BENCH_OTHERS="name=/path/to/program,..." measures other poolers too. The program must run the pooler
 in the foreground, or become it: in transaction mode, without passwords, on port $LISTEN_PORT, with
@@ -183,6 +185,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="runs of each, in turn")
     parser.add_argument("--seconds", type=float, help="length of a run")
     parser.add_argument("--write", action="store_true", help="write Docs/Benchmarks.md")
+    parser.add_argument("--render", action="store_true", help="write it without measuring")
     given = parser.parse_args()
     for group in given.groups:
         if group not in measures.GROUPS:
@@ -190,8 +193,21 @@ def arguments():
     return given
 
 
+def write_page():
+    known = {
+        group: json.loads((RESULTS / f"{group}.json").read_text())
+        for group in measures.GROUPS
+        if (RESULTS / f"{group}.json").exists()
+    }
+    report.write(known, ROOT / "Docs")
+    print("wrote Docs/Benchmarks.md")
+
+
 def main():
     given = arguments()
+    if given.render:
+        write_page()
+        return 0
     processes.raise_file_limit()
     settings = measures.Settings(
         given.seconds or (0.25 if given.quick else 0.4),
@@ -212,13 +228,7 @@ def main():
     for group, result in results.items():
         (RESULTS / f"{group}.json").write_text(json.dumps(result, indent=1))
     if given.write or not given.groups:
-        known = {
-            group: json.loads((RESULTS / f"{group}.json").read_text())
-            for group in measures.GROUPS
-            if (RESULTS / f"{group}.json").exists()
-        }
-        report.write(known, ROOT / "Docs")
-        print("wrote Docs/Benchmarks.md")
+        write_page()
     return 0
 
 

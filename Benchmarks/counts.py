@@ -1,8 +1,9 @@
 """What a query costs whatever the machine is doing: counted by callgrind, not measured.
 
 pgweir runs under valgrind, which runs one thread at a time, so what threads do to each other's
-caches is not in it; Benchmarks/tools/patient_enter.c lets the others run while one waits. Two loads of different length are counted; their difference, divided by the
-difference in queries, leaves out start, login and leaving.
+caches is not in it; Benchmarks/tools/patient_enter.c lets the others run while one waits. Two loads
+of different length are counted; their difference, divided by the difference in queries, leaves out
+start, login and leaving.
 """
 
 import re
@@ -17,6 +18,7 @@ from peers import TOOLS, PoolerPeer, load, processes
 
 SHIM = TOOLS / "patient_enter.so"
 CLIENTS = 16
+DEAREST = 12
 QUERIES = (150, 750)
 """Per client: of the shorter and of the longer load."""
 CALLS = {
@@ -34,6 +36,8 @@ class Profile:
     def __init__(self, path):
         self.instructions = 0
         self.calls = Counter()
+        self.functions = Counter()
+        """Instructions by function, without those that it calls."""
         self.executed = Counter()
         """(object, address): how often the instruction there was executed."""
         self.names = {"fn": {}, "ob": {}}
@@ -46,7 +50,7 @@ class Profile:
         return self.names[kind][number]
 
     def read(self, path):
-        program, address, called, isInclusive = "", 0, "", False
+        program, function, called, address, isInclusive = "", "", "", 0, False
         for line in path.read_text(errors="replace").splitlines():
             head, _, rest = line.partition("=")
             if line[:1] in "0123456789+-*" and line:
@@ -62,9 +66,10 @@ class Profile:
                 else:
                     if program != str(SHIM):
                         self.instructions += int(cost)
+                        self.functions[function] += int(cost)
                     self.executed[program, address] += int(cost)
             elif head == "fn":
-                self.resolve("fn", rest)
+                function = self.resolve("fn", rest)
             elif head == "ob":
                 program = self.resolve("ob", rest)
             elif head == "cob":
@@ -104,6 +109,19 @@ def take_profiles(peer, binary, folder, mode):
     return [Profile(folder / f"out.{number}") for number in (2, 3)]
 
 
+def show_dearest(short, long, queries):
+    """Prints the functions that cost most per query."""
+    costs = long.functions.copy()
+    costs.subtract(short.functions)
+    lines = "\n".join(
+        f"  {cost / queries:8.1f} {name}" for name, cost in costs.most_common(DEAREST)
+    )
+    done = subprocess.run(
+        ["swift", "demangle", "--simplified"], input=lines, capture_output=True, text=True
+    )
+    print(done.stdout if done.returncode == 0 else lines)
+
+
 def count(backend, binary, workers, mode, known):
     """What one query costs: {what: count}. `known` keeps what was learnt of programs."""
     stripped = backend.folder.path / "pgweir"
@@ -114,6 +132,8 @@ def count(backend, binary, workers, mode, known):
     with tempfile.TemporaryDirectory(dir=backend.folder.path) as folder:
         short, long = take_profiles(peer, stripped, Path(folder), mode)
     queries = CLIENTS * (QUERIES[1] - QUERIES[0])
+    if workers == 1:
+        show_dearest(short, long, queries)
     costs = {"instructions": (long.instructions - short.instructions) / queries}
     for what, names in CALLS.items():
         costs[what] = sum(long.calls[name] - short.calls[name] for name in names) / queries

@@ -83,9 +83,7 @@ def tls(world, settings):
     for mode in settings.some(MODES, ("simple",)):
         for clients in settings.some(FEW_CLIENTS, (64,)):
             options = ("-m", mode, "-c", clients)
-            yield line(
-                able(world.main, mode), settings, options, "tls", mode=mode, clients=clients
-            )
+            yield line(able(world.main, mode), settings, options, "tls", mode=mode, clients=clients)
 
 
 def pipeline(world, settings):

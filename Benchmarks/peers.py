@@ -22,7 +22,7 @@ TOOLS = ROOT / ".build/bench"
 sys.path.insert(0, str(ROOT / "Tests/Integration"))
 
 from support import processes  # noqa: E402
-from support.pooler import BINARY, PGBOUNCER, Pooler  # noqa: E402
+from support.pooler import BINARY, PGBOUNCER, Pooler  # noqa: E402, F401
 
 POOL = 20
 PASSWORD = "app-secret"
@@ -300,7 +300,9 @@ class Held:
 
     def __enter__(self):
         if '"held"' not in self.process.stdout.readline():
-            raise LoadError(f"clients could not log in to {self.peer.name}:\n{self.peer.log_tail()}")
+            raise LoadError(
+                f"clients could not log in to {self.peer.name}:\n{self.peer.log_tail()}"
+            )
         return self
 
     def __exit__(self, *_):

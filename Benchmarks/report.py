@@ -195,7 +195,9 @@ def write_queries(page):
 def write_transports(page):
     lines, names = page.section("pipeline", "Pipelines")
     if lines:
-        page.add("Each client sends 16 queries in one write, and the next 16 when all are answered.")
+        page.add(
+            "Each client sends 16 queries in one write, and the next 16 when all are answered."
+        )
         page.add(both_tables(lines, names, ("mode", "clients")))
         at_16 = [line for line in lines if line["labels"]["clients"] == 16]
         title = "CPU per query, 16 clients with 16 queries in flight each"
@@ -215,8 +217,8 @@ def write_workers(page):
     if not lines:
         return
     page.add(
-        "64 clients. pgweir has one pool of 20 servers however many workers there are; two processes"
-        " of PgBouncer have two."
+        "64 clients. pgweir has one pool of 20 servers however many workers there are; two"
+        " processes of PgBouncer have two."
     )
     keys = keys_of(lines)
     rows = []
@@ -332,7 +334,10 @@ def write_counted(page):
     whats = list(lines[0]["runs"][OURS][0])
     rows = [
         [line["labels"]["mode"], line["labels"]["workers"]]
-        + [figure(line["runs"][OURS][0][what], 0 if what == "instructions" else 2) for what in whats]
+        + [
+            figure(line["runs"][OURS][0][what], 0 if what == "instructions" else 2)
+            for what in whats
+        ]
         for line in lines
     ]
     page.add(table(["mode", "workers", *whats], rows))
@@ -360,18 +365,19 @@ def write_introduction(page):
                 ["load average, at the start and after", ", ".join(map(str, about["load"]))],
             ],
         ),
-        "**How to read it.** Ratios come first: below 1, pgweir needs less. A ratio is taken from two"
-        " runs that were neighbours in time; shown is the median of all rounds, and in parentheses"
-        " the least and the most. Figures beside it are medians too. The load generator, the server"
-        " and the pooler share the machine, so absolute figures move with it, and throughput is"
-        " that of all three together. CPU is the pooler's process, user and system, all threads,"
-        " from the scheduler's own count.",
-        "**What is in it.** Poolers run with one thread, 20 servers, transaction mode, no passwords,"
-        " and do not log logins, unless it says otherwise. The server is `Benchmarks/tools/"
-        "null_backend.c`, which answers at once; clients are `Benchmarks/tools/load.c`, which asks"
-        " again as soon as it has its answer. The relays are the floor: they copy bytes between"
-        " clients and servers and look at six of them. A query is `select 1`; *extended* is Parse,"
-        " Bind, Describe, Execute, Sync, and *prepared* the same without Parse.",
+        "**How to read it.** Ratios come first: below 1, pgweir needs less. A ratio is taken from"
+        " two runs that were neighbours in time; shown is the median of all rounds, and in"
+        " parentheses the least and the most. Figures beside it are medians too. The load"
+        " generator, the server and the pooler share the machine, so absolute figures move with"
+        " it, and throughput is that of all three together. CPU is the pooler's process, user and"
+        " system, all threads, from the scheduler's own count.",
+        "**What is in it.** Poolers run with one thread, 20 servers, transaction mode, no"
+        " passwords, and do not log logins, unless it says otherwise. The server is"
+        " `Benchmarks/tools/null_backend.c`, which answers at once; clients are"
+        " `Benchmarks/tools/load.c`, which asks again as soon as it has its answer. The relays are"
+        " the floor: they copy bytes between clients and servers and look at six of them. A query"
+        " is `select 1`; *extended* is Parse, Bind, Describe, Execute, Sync, and *prepared* the"
+        " same without Parse.",
     )
     if page.results and not about["canPrepare"]:
         page.add(

@@ -33,7 +33,9 @@ def verdicts(results, ratio, median):
     """Rows: what, target, measured, verdict."""
     rows = []
 
-    def compare(group, field, limit, what, base="pgbouncer", atLeast=False, ours="pgweir", **labels):
+    def compare(
+        group, field, limit, what, base="pgbouncer", atLeast=False, ours="pgweir", **labels
+    ):
         for line in lines_of(results, group, **labels):
             it = ratio(line, field, ours=ours, base=base)
             sign = "≥" if atLeast else "≤"
@@ -59,8 +61,13 @@ def verdicts(results, ratio, median):
     compare("pipeline", "cpu", 0.25, cpu + ", 16 in flight", clients=16)
     compare("queries", "p99", 1, "p99 beside PgBouncer", clients=(16, 64, 256, 1000))
     compare(
-        "workers", "rate", 1, "queries/s of two workers beside one",
-        base="pgweir", ours="pgweir-2", atLeast=True,
+        "workers",
+        "rate",
+        1,
+        "queries/s of two workers beside one",
+        base="pgweir",
+        ours="pgweir-2",
+        atLeast=True,
     )
     compare("tls", "cpu", 1, cpu)
     compare("large", "cpu_per_megabyte", 0.5, "CPU per MB beside PgBouncer")

@@ -374,8 +374,8 @@ static void salt_password(struct Thread *thread, const char *encoded, int iterat
     thread->saltCount = count;
     thread->iterations = iterations;
     PKCS5_PBKDF2_HMAC(
-        options.password, (int)strlen(options.password), salt, count, iterations, EVP_sha256(), HASH,
-        thread->salted);
+        options.password, (int)strlen(options.password), salt, count, iterations, EVP_sha256(),
+        HASH, thread->salted);
 }
 
 static void send_message(struct Thread *thread, struct Client *it, const char *body, size_t count) {
@@ -717,8 +717,10 @@ static void run(struct Thread *threads) {
     spent.system -= begun.system;
     report(threads, (double)(ended - began) / 1e9, spent, before, after);
     for (int index = 0; index < options.threads; index++)
-        for (int client = 0; client < threads[index].clientCount; client++)
-            disconnect(&threads[index].clients[client], threads[index].clients[client].state == IDLE);
+        for (int client = 0; client < threads[index].clientCount; client++) {
+            struct Client *it = &threads[index].clients[client];
+            disconnect(it, it->state == IDLE);
+        }
 }
 
 static void parse_pids(char *text) {

@@ -3,8 +3,8 @@
 //     relay_epoll LISTEN SERVER POOL
 //
 // Client n goes to server n mod POOL. A server works for one client until an answer ends with
-// ReadyForQuery; the others queue, one request each. It is a floor to measure poolers against, not a pooler: no state
-// is kept apart, and a row that ends like ReadyForQuery would be taken for it.
+// ReadyForQuery; the others queue, one request each. It is a floor to measure poolers against, not
+// a pooler: no state is kept apart, and a row that ends like ReadyForQuery would be taken for it.
 #include "sockets.h"
 
 #include <sys/epoll.h>
