@@ -160,8 +160,7 @@ def circumstances(settings):
 
 
 def run(groups, settings):
-    """Measures; {group: {"lines": [...], "about": {...}}}."""
-    results = {}
+    """Measures; what all but quick runs found is in RESULTS, a file for each group."""
     with World() as world:
         names = world.names()
         for group in groups:
@@ -174,8 +173,10 @@ def run(groups, settings):
                 print("  " + report.plain(line, names), flush=True)
             about["load"] += [round(number, 1) for number in os.getloadavg()[:1]]
             about["took"] = round(time.monotonic() - began)
-            results[group] = {"lines": lines, "about": about, "names": names}
-    return results
+            if not settings.quick:
+                RESULTS.mkdir(exist_ok=True)
+                result = {"lines": lines, "about": about, "names": names}
+                (RESULTS / f"{group}.json").write_text(json.dumps(result, indent=1))
 
 
 def arguments():
@@ -217,17 +218,12 @@ def main():
     groups = given.groups or list(measures.GROUPS)
     began = time.monotonic()
     try:
-        results = run(groups, settings)
+        run(groups, settings)
     except (LoadError, AssertionError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"\n{time.monotonic() - began:.0f} s")
-    if given.quick:
-        return 0
-    RESULTS.mkdir(exist_ok=True)
-    for group, result in results.items():
-        (RESULTS / f"{group}.json").write_text(json.dumps(result, indent=1))
-    if given.write or not given.groups:
+    if not given.quick and (given.write or not given.groups):
         write_page()
     return 0
 

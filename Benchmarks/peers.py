@@ -238,7 +238,7 @@ class Relay(CommandPeer):
 
 
 class Other(CommandPeer):
-    """Any other pooler, started by a program of the user's: see Docs/Benchmarks.md."""
+    """Any other pooler, started by a program of the user's: see Benchmarks/bench.py."""
 
     def __init__(self, name, program, backend):
         super().__init__("other-" + name, name, backend.folder)

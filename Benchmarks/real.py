@@ -37,6 +37,8 @@ class Real:
             for peer in self.make_peers(self.postgres):
                 self.peers[peer.key] = peer
                 peer.start()
+                # Opens the servers: PostgreSQL takes its time for that.
+                self.pgbench(peer, "simple", 64, "-t", 20)
         except BaseException:
             self.__exit__()
             raise
@@ -48,17 +50,22 @@ class Real:
         self.postgres.stop()
         self.folder.cleanup()
 
-    def measure(self, key, mode, clients):
-        """CPU and rate of one run, logins included, as the load generator has it."""
-        peer = self.peers[key]
-        pooler = peer.poolers[0]
-        before = cpu_seconds(pooler.process.pid)
-        options = ("-n", "-M", mode, "-c", clients, "-j", 1, "-T", SECONDS, "-f", self.script)
-        output = succeed(run("pgbench", pooler, *options, timeout=30))
-        spent = cpu_seconds(pooler.process.pid) - before
+    def pgbench(self, peer, mode, clients, *options):
+        """The output of a run without failed transactions, and how many there were."""
+        options = ("-n", "-M", mode, "-c", clients, "-j", 1, *options, "-f", self.script)
+        output = succeed(run("pgbench", peer.poolers[0], *options, timeout=60))
         count = int(re.search(r"actually processed: (\d+)", output)[1])
         failed = re.search(r"number of failed transactions: (\d+)", output)
         if count == 0 or failed and failed[1] != "0":
             raise LoadError(f"{output}\nlog of {peer.name}:\n{peer.log_tail()}")
+        return output, count
+
+    def measure(self, key, mode, clients):
+        """CPU and rate of one run, logins included, as the load generator has it."""
+        peer = self.peers[key]
+        pid = peer.poolers[0].process.pid
+        before = cpu_seconds(pid)
+        output, count = self.pgbench(peer, mode, clients, "-T", SECONDS)
+        spent = cpu_seconds(pid) - before
         rate = float(re.search(r"tps = ([\d.]+)", output)[1])
         return {"cpu": spent / count * 1e6, "rate": rate, "count": count}

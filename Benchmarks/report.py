@@ -349,7 +349,9 @@ def write_introduction(page):
     commits = sorted({result["about"]["commit"] for result in page.results.values()})
     page.add(
         "# Benchmarks",
-        "Written by `make bench`: do not edit. Routing is not measured yet.",
+        'Written by `make bench`: do not edit. `make bench BENCH="tls churn --write"` measures some'
+        " groups again, and other poolers join in by `BENCH_OTHERS`: see `Benchmarks/bench.py`."
+        " Routing is not measured yet.",
         table(
             ["what", "which"],
             [
