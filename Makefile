@@ -40,7 +40,8 @@ bench-setup:
 	@Tests/setup.sh valgrind binutils openssl
 
 bench: bench-setup build $(BENCH_TOOLS) ## Everything beside PgBouncer, 15 minutes: Docs/Benchmarks.md
-	@.venv/bin/python Benchmarks/bench.py $(BENCH)
+	@BENCH_COMMIT=$(if $(PGWEIR_BINARY),,$$(git describe --always --abbrev=10 --dirty=+)) \
+		.venv/bin/python Benchmarks/bench.py $(BENCH)
 
 bench-smoke: setup build $(BENCH_TOOLS) ## The same in less than a minute, to look at
 	@.venv/bin/python Benchmarks/bench.py --quick $(BENCH)

@@ -9,7 +9,8 @@ from peers import LoadError
 from support.postgres import Postgres
 from support.programs import run, succeed
 
-SECONDS = 1
+TRANSACTIONS = 16_000
+"""Of all clients together. A time would be over when many clients have hardly connected."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -65,7 +66,7 @@ class Real:
         peer = self.peers[key]
         pid = peer.poolers[0].process.pid
         before = cpu_seconds(pid)
-        output, count = self.pgbench(peer, mode, clients, "-T", SECONDS)
+        output, count = self.pgbench(peer, mode, clients, "-t", TRANSACTIONS // clients)
         spent = cpu_seconds(pid) - before
         rate = float(re.search(r"tps = ([\d.]+)", output)[1])
         return {"cpu": spent / count * 1e6, "rate": rate, "count": count}

@@ -307,7 +307,7 @@ def write_postgres(page):
     lines, names = page.section("postgres", "With PostgreSQL and pgbench")
     if not lines:
         return
-    page.add("`select 1` by pgbench, one second each; CPU includes logins.")
+    page.add("16,000 times `select 1` by pgbench; CPU includes logins.")
     keys = keys_of(lines)
     heads = ["mode", "clients", "CPU beside PgBouncer", "queries/s beside PgBouncer"]
     heads += [f"{names[key]}, CPU µs" for key in keys]
