@@ -1,7 +1,7 @@
 # `make help` lists what there is. The logic lives in Tests/setup.sh and Tests/run.py.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test soak bench-smoke format clean
+.PHONY: help setup build run test soak bench bench-smoke bench-setup format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -23,8 +23,28 @@ soak: setup build ## Random messages, with pgweir and without, for SOAK_SECONDS 
 	@DIFFERENTIAL_SECONDS=$(SOAK_SECONDS) .venv/bin/pytest -s -k random \
 		Tests/Integration/test_differential.py
 
-bench-smoke: setup build ## CPU and throughput beside PgBouncer, in less than a minute
-	@.venv/bin/python Benchmarks/smoke.py
+BENCH_TOOLS := $(addprefix .build/bench/, \
+	null_backend load relay_epoll relay_uring patient_enter.so)
+BENCH_CC = $(or $(shell command -v cc || command -v clang),cc)
+BENCH_FLAGS := -O2 -Wall -Wextra -Werror -D_GNU_SOURCE
+
+.build/bench/%.so: Benchmarks/tools/%.c
+	@mkdir -p $(@D)
+	$(BENCH_CC) $(BENCH_FLAGS) -shared -fPIC -o $@ $<
+
+.build/bench/%: Benchmarks/tools/%.c Benchmarks/tools/sockets.h
+	@mkdir -p $(@D)
+	$(BENCH_CC) $(BENCH_FLAGS) -o $@ $< -luring -lssl -lcrypto -lpthread
+
+bench-setup:
+	@Tests/setup.sh valgrind binutils openssl
+
+bench: bench-setup build $(BENCH_TOOLS) ## Everything beside PgBouncer, 15 minutes: Docs/Benchmarks.md
+	@BENCH_COMMIT=$(if $(PGWEIR_BINARY),,$$(git describe --always --abbrev=10 --dirty=+)) \
+		.venv/bin/python Benchmarks/bench.py $(BENCH)
+
+bench-smoke: setup build $(BENCH_TOOLS) ## The same in less than a minute, to look at
+	@.venv/bin/python Benchmarks/bench.py --quick $(BENCH)
 
 format: ## Format the Swift sources in place
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

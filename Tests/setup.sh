@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building and testing need, and only what is missing. Safe to run at any time.
+# Installs what building and testing need, and the packages that are named, only what is missing.
+# Safe to run at any time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +12,7 @@ fi
 
 packages=(
     liburing-dev libssl-dev libpq-dev libpg-query-dev postgresql pgbouncer
-    libpostgresql-jdbc-java golang-github-jackc-pgx-v4-dev
+    libpostgresql-jdbc-java golang-github-jackc-pgx-v4-dev "$@"
 )
 command -v go >/dev/null || packages+=(golang-go)
 command -v javac >/dev/null || packages+=(default-jdk-headless)

@@ -1,8 +1,8 @@
 """Starting the pooler under test with a given configuration.
 
 POOLER chooses it: pgweir (the default), or, to check the tests themselves, pgbouncer (PgBouncer on
-an equivalent ini file) or direct (no pooler: clients talk to PostgreSQL). PGWEIR_BINARY names
-another binary.
+an equivalent ini file) or direct (no pooler: clients talk to PostgreSQL). PGWEIR_BINARY and
+PGBOUNCER_BINARY name other binaries.
 """
 
 import os
@@ -18,6 +18,7 @@ from .postgres import MD5_PASSWORD, PASSWORDS
 KIND = os.environ.get("POOLER", "pgweir")
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = Path(os.environ.get("PGWEIR_BINARY", ROOT / ".build/release/pgweir")).absolute()
+PGBOUNCER = Path(os.environ.get("PGBOUNCER_BINARY", "/usr/sbin/pgbouncer")).absolute()
 NOT_PGBOUNCERS = {"workers", "io", "max_prepared_statements"}
 
 
@@ -131,7 +132,7 @@ class Pooler:
             return self
         file = self.write()
         if self.kind == "pgbouncer":
-            command, user = ["/usr/sbin/pgbouncer", file], "postgres"
+            command, user = [PGBOUNCER, file], "postgres"
         else:
             command, user = [BINARY, file], None
             assert BINARY.exists(), f"{BINARY} does not exist: run make build"
