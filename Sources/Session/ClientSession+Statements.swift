@@ -108,7 +108,7 @@ extension ClientSession {
 
     /// What a server is to have for `statement`: as a rule that one. Has the server know what its
     /// text executes. nil = an answer that is still to come decides. Adds uses.
-    private func provideUses(
+    func provideUses(
         of statement: UInt64, _ facts: SharedFacts?, server: inout ServerSession,
         toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) -> ActualStatement? {
@@ -178,124 +178,6 @@ extension ClientSession {
         return .replaced(passesRest: false)
     }
 
-    /// What a Bind executes may leave something behind, or change what names stand for.
-    private mutating func noteBind(
-        _ facts: StatementFacts, _ actual: ActualStatement, _ bind: BindNames,
-        _ piece: FramePiece, server: inout ServerSession, toServer: inout Outgoing,
-        _ bytes: borrowing RawSpan, _ store: any StatementStore
-    ) {
-        note(facts)
-        if facts.isAwaited {
-            let (changes, _) = makeReady(
-                actual.names, server: &server, toServer: &toServer, bytes, store)
-            for case .prepared(_, let statement) in changes { store.retain(statement) }
-            let portal = bytes.extracting(bind.portal).hash64()
-            let old = awaitedPortals.updateValue((changes, actual.names.text), forKey: portal)
-            for case .prepared(_, let statement) in old?.changes ?? [] { store.release(statement) }
-        } else if !actual.names.uses.isEmpty || actual.names.runsUnknown {
-            _ = makeReady(actual.names, server: &server, toServer: &toServer, bytes, store)
-        }
-        guard !facts.boundNames.isEmpty else { return }
-        guard piece.closes,
-            let values = BoundValues(
-                bytes, in: bind.statement.upperBound + 1..<piece.body.upperBound)
-        else { return traces.suspectAnyParameter() }
-        for number in facts.boundNames {
-            guard let name = values.text(number, of: bytes) else {
-                traces.suspectAnyParameter()
-                continue
-            }
-            traces.touch(name.lowercased())
-        }
-    }
-
-    /// Where the two names in a Bind stand.
-    private struct BindNames {
-        let portal: Range<Int>
-        let statement: Range<Int>
-    }
-
-    mutating func handleBind(
-        _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
-        toServer: inout Outgoing, store: any StatementStore
-    ) throws(SessionError) -> Handling {
-        guard sharesServers else {
-            server.expect(Expectation(.bind))
-            return .pass
-        }
-        guard let portalEnd = bytes.firstOffset(of: 0, in: piece.body),
-            let nameEnd = bytes.firstOffset(of: 0, in: portalEnd + 1..<piece.body.upperBound)
-        else {
-            try requireAtMost(HeldMessage.namesByteCountMax, ClientTag.bind, piece.body.count)
-            guard piece.closes else { return .incomplete }
-            server.expect(Expectation(.bind))
-            return .pass
-        }
-        let bind = BindNames(
-            portal: piece.body.lowerBound..<portalEnd, statement: portalEnd + 1..<nameEnd)
-        if bind.statement.isEmpty {
-            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
-            let facts = unnamedFacts(store)
-            if let facts, isHeldForValues(facts.facts, piece) { return .incomplete }
-            guard
-                let actual = provideUses(
-                    of: unnamed.current, facts, server: &server, toServer: &toServer, bytes, store)
-            else { return .stalled }
-            defer { actual.release(store) }
-            if let facts {
-                noteBind(
-                    facts.facts, actual, bind, piece, server: &server, toServer: &toServer, bytes,
-                    store)
-            }
-            provideUnnamed(
-                actual.statement, server: &server, toServer: &toServer, bytes: bytes, store: store)
-            server.expect(Expectation(.bind))
-            return .pass
-        }
-        let name = bytes.extracting(bind.statement)
-        if isInDoubt(name, server) { return .stalled }
-        guard let known = names.entry(name) else {
-            // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
-            server.expect(Expectation(.bind))
-            return .pass
-        }
-        if let facts = known.facts, isHeldForValues(facts.facts, piece) { return .incomplete }
-        guard
-            let actual = provideUses(
-                of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,
-                store)
-        else { return .stalled }
-        defer { actual.release(store) }
-        if let facts = known.facts?.facts {
-            forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
-            noteBind(
-                facts, actual, bind, piece, server: &server, toServer: &toServer, bytes, store)
-        }
-        server.provide(actual.statement, toServer: &toServer, bytes: bytes, store: store)
-        if actual.statement != known.statement {
-            server.replacedNames[actual.statement] = known.name
-        }
-        writeBind(
-            piece, bind.statement, ServerStatements.name(of: actual.statement), of: bytes,
-            to: &toServer)
-        server.expect(Expectation(.bind))
-        return .replaced(passesRest: true)
-    }
-
-    /// Writes a Bind with `name` where `range` has the client's.
-    private func writeBind(
-        _ piece: FramePiece, _ range: Range<Int>, _ name: String, of bytes: borrowing RawSpan,
-        to toServer: inout Outgoing
-    ) {
-        let length = piece.body.count + scanner.bodyByteCountLeft + 4
-        toServer.spill(bytes)
-        toServer.buffer.append(ClientTag.bind)
-        toServer.buffer.append(bigEndian: UInt32(length - range.count + name.utf8.count))
-        toServer.buffer.append(bytes.extracting(piece.body.lowerBound..<range.lowerBound))
-        toServer.buffer.append(utf8: name)
-        toServer.buffer.append(bytes.extracting(range.upperBound..<piece.body.upperBound))
-    }
-
     /// What the name stands for depends on whether the server has skipped a message that was sent
     /// before the last Sync.
     func isInDoubt(_ name: borrowing RawSpan, _ server: borrowing ServerSession) -> Bool {
@@ -305,14 +187,8 @@ extension ClientSession {
         return names.isInDoubt(known)
     }
 
-    private func unnamedFacts(_ store: any StatementStore) -> SharedFacts? {
+    func unnamedFacts(_ store: any StatementStore) -> SharedFacts? {
         unnamed.isFactsKnown ? unnamed.facts : store.facts(of: unnamed.current)
-    }
-
-    /// The values of a Bind name a parameter: it is looked at whole, if it is not too long.
-    private func isHeldForValues(_ facts: StatementFacts, _ piece: FramePiece) -> Bool {
-        !piece.closes && !facts.boundNames.isEmpty
-            && piece.body.count + scanner.bodyByteCountLeft <= HeldMessage.queryByteCountMax
     }
 
     mutating func handleDescribe(
@@ -352,8 +228,10 @@ extension ClientSession {
                 store)
         else { return .stalled }
         defer { actual.release(store) }
-        server.provide(actual.statement, toServer: &toServer, bytes: bytes, store: store)
+        let wasThere = server.provide(
+            actual.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
+        if wasThere { server.noteUse(of: actual.statement, written: toServer.buffer.count) }
         toServer.buffer.appendMessage(ClientTag.describe) {
             $0.append(UInt8(ascii: "S"))
             $0.append(cString: ServerStatements.name(of: actual.statement))
@@ -391,7 +269,7 @@ extension ClientSession {
     }
 
     /// Sees to it that the server's unnamed statement is `wanted`: what this client parsed last.
-    private mutating func provideUnnamed(
+    mutating func provideUnnamed(
         _ wanted: UInt64, server: inout ServerSession, toServer: inout Outgoing,
         bytes: borrowing RawSpan,
         store: any StatementStore
@@ -441,7 +319,7 @@ extension ClientSession {
         return .incomplete
     }
 
-    private func requireAtMost(_ max: Int, _ tag: UInt8, _ byteCount: Int) throws(SessionError) {
+    func requireAtMost(_ max: Int, _ tag: UInt8, _ byteCount: Int) throws(SessionError) {
         guard byteCount <= max else {
             throw .messageTooLong(tag: tag, byteCount: byteCount, max: max)
         }

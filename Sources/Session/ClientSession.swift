@@ -140,7 +140,7 @@ extension ClientSession {
                 if passesRest { toServer.pass(piece.start..<piece.body.upperBound, of: bytes) }
                 continue
             }
-            if server.ledger.count >= HeldMessage.expectationsMax {
+            if server.ledger.count >= HeldMessage.expectationsMax || server.isRepairing {
                 scanner = before
                 offset = piece.start
                 return .stalled

@@ -153,7 +153,7 @@ extension ServerSession {
         case ServerTag.noData:
             return try pop(.describe, tag, client: &client, store: store)
         case ServerTag.parameterDescription:
-            return try headIsForwarded(tag) { $0 == .describe }
+            return try headIsForwarded(tag) { $0 == .describe } && !hasParameters()
         case ServerTag.rowDescription:
             if ledger.head?.kind == .query { return try headIsForwarded(tag) { $0 == .query } }
             return try pop(.describe, tag, client: &client, store: store)
@@ -217,7 +217,12 @@ extension ServerSession {
         acknowledge(head, &client, store)
         self.status = status
         copy = .none
-        isReady = ledger.isEmpty && !skipsUntilSync
+        if replay.phase == .failed { replay.phase = status == .idle ? .due : .off }
+        isReady = ledger.isEmpty && !skipsUntilSync && replay.phase != .due
+        if isReady {
+            hasPassedSinceReady = false
+            stopReplay()
+        }
         if ledger.isEmpty {
             if !nameChanges.isEmpty { dropNameChanges(store) }
             if !replacedNames.isEmpty { replacedNames.removeAll() }
@@ -243,6 +248,7 @@ extension ServerSession {
             }
             return head.disposition == .forward
         case .parse, .bind, .describe, .execute, .close:
+            if willRepair(body) { return false }
             return skipThroughError(head, &client, store)
         case .copyEnd:
             return true

@@ -49,6 +49,11 @@ public struct ServerSession: ~Copyable {
     /// Counters since the worker last took them.
     public var tally = Tally()
     var passesRest = false
+    /// Whether the client's next answer is not the first one since the last ReadyForQuery.
+    var hasPassedSinceReady = false
+    var replay = Replay()
+    /// Whether what is sent must be given to `record`.
+    public internal(set) var recordsBatch = false
 
     static let unnamedUnknown = UInt64.max
 
@@ -150,10 +155,12 @@ public struct ServerSession: ~Copyable {
         question = nil
         surprise = nil
         statements.endBatch()
+        stopReplay()
     }
 
     mutating func expect(_ expectation: Expectation) {
         isReady = false
+        noteExpected(expectation)
         ledger.append(expectation)
     }
 
@@ -194,43 +201,24 @@ public struct ServerSession: ~Copyable {
         isUnnamedOfThisLink = true
     }
 
-    /// Sees to it that the server has `statement` before what is sent next.
-    mutating func provide(
+    /// Sees to it that the server has `statement` before what is sent next. Returns whether it was
+    /// there.
+    @discardableResult mutating func provide(
         _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
         store: any StatementStore
-    ) {
-        if statements.useIfThere(statement) { return }
-        if ServerStatements.isFromSQL(statement) {
-            return prepare(statement, toServer: &toServer, bytes: bytes, store: store)
-        }
+    ) -> Bool {
+        if statements.useIfThere(statement) { return true }
         addStatement(statement, toServer: &toServer, bytes: bytes, store: store)
-        expect(Expectation(.parse, .swallow, statement: statement))
-    }
-
-    /// Has the server PREPARE `statement`. By messages that fit into any batch, because a Query
-    /// would end it.
-    private mutating func prepare(
-        _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
-        store: any StatementStore
-    ) {
-        makeRoom(toServer: &toServer, bytes: bytes)
-        store.retain(statement)
-        statements.use(statement)
-        tally.parseCount += 1
-        let name = ServerStatements.name(of: statement)
-        ClientMessages.run(named: "pgweir_prepare", to: &toServer.buffer) {
-            $0.append(utf8: "PREPARE \(name) ")
-            store.appendDefinition(of: statement, to: &$0)
+        if ServerStatements.isFromSQL(statement) {
+            for entry in Self.expectedOfPrepare(statement) { expect(entry) }
+        } else {
+            expect(Expectation(.parse, .swallow, statement: statement))
         }
-        expect(Expectation(.parse, .swallow))
-        expect(Expectation(.bind, .swallow))
-        expect(Expectation(.execute, .swallow, statement: statement))
-        expect(Expectation(.close, .swallow))
-        expect(Expectation(.close, .swallow))
+        return false
     }
 
-    /// Writes the Parse of `statement` under our name, and a Close of the least used one if there
-    /// are too many. The caller appends what to expect of the Parse.
+    /// Writes what gives the server `statement`, and a Close of the least used one if there are too
+    /// many. The caller appends what to expect of it.
     mutating func addStatement(
         _ statement: UInt64, toServer: inout Outgoing, bytes: borrowing RawSpan,
         store: any StatementStore
@@ -239,10 +227,31 @@ public struct ServerSession: ~Copyable {
         store.retain(statement)
         statements.use(statement)
         tally.parseCount += 1
-        toServer.buffer.appendMessage(ClientTag.parse) {
-            $0.append(cString: ServerStatements.name(of: statement))
+        write(statement, to: &toServer.buffer, store)
+    }
+
+    /// Writes the Parse of `statement` under our name; or the PREPARE, by messages that fit into
+    /// any batch, because a Query would end it.
+    func write(_ statement: UInt64, to buffer: inout ByteBuffer, _ store: any StatementStore) {
+        let name = ServerStatements.name(of: statement)
+        guard ServerStatements.isFromSQL(statement) else {
+            return buffer.appendMessage(ClientTag.parse) {
+                $0.append(cString: name)
+                store.appendDefinition(of: statement, to: &$0)
+            }
+        }
+        ClientMessages.run(named: "pgweir_prepare", to: &buffer) {
+            $0.append(utf8: "PREPARE \(name) ")
             store.appendDefinition(of: statement, to: &$0)
         }
+    }
+
+    static func expectedOfPrepare(_ statement: UInt64) -> [Expectation] {
+        [
+            Expectation(.parse, .swallow), Expectation(.bind, .swallow),
+            Expectation(.execute, .swallow, statement: statement),
+            Expectation(.close, .swallow), Expectation(.close, .swallow),
+        ]
     }
 
     private mutating func makeRoom(toServer: inout Outgoing, bytes: borrowing RawSpan) {

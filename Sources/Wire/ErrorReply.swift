@@ -58,6 +58,8 @@ public struct ErrorFields: Equatable, Sendable {
     public var message = ""
     public var detail = ""
     public var hint = ""
+    /// Name of the function in PostgreSQL's source that reports it.
+    public var routine = ""
 
     /// Whether the sender closes the connection.
     public var isFatal: Bool { severity == "FATAL" || severity == "PANIC" }
@@ -76,6 +78,7 @@ public struct ErrorFields: Equatable, Sendable {
             case UInt8(ascii: "M"): message = text
             case UInt8(ascii: "D"): detail = text
             case UInt8(ascii: "H"): hint = text
+            case UInt8(ascii: "R"): routine = text
             default: break
             }
             offset = end + 1

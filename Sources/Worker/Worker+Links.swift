@@ -257,6 +257,7 @@ extension Worker where Loop: ~Copyable {
     mutating func orphan(_ serverSlot: Int, of slot: Int) {
         guard servers.isTaken(serverSlot) else { return }
         servers[serverSlot].awaitsOwnQuery = false
+        servers[serverSlot].session.forgetBatch()
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
         let pins = clients[slot].session.traces.pins
         servers[serverSlot].needsCleaning =

@@ -144,7 +144,9 @@ extension Worker where Loop: ~Copyable {
             return serverLost(slot, error.reply.detail ?? error.reply.message)
         }
         servers[slot].tally.sentByteCount += toClient.byteCount
-        if servers[slot].session.sendHeldSyncs(to: &toServer.buffer) {
+        if servers[slot].session.sendHeldSyncs(to: &toServer.buffer)
+            || servers[slot].session.sendAgain(to: &toServer.buffer, store: statements)
+        {
             flushToServer(slot, RawSpan())
         }
         flushToClient(clientSlot, bytes)
@@ -295,12 +297,16 @@ extension Worker where Loop: ~Copyable {
         if toServer.isPassedOnly {
             let range = toServer.passed
             toServer.removeAll()
+            if servers[slot].session.recordsBatch {
+                servers[slot].session.record(bytes.extracting(range))
+            }
             return sendToServer(slot, bytes.extracting(range))
         }
         toServer.spill(bytes)
         var out = ByteBuffer()
         swap(&out, &toServer.buffer)
         toServer.removeAll()
+        if servers[slot].session.recordsBatch { servers[slot].session.record(out.bytes) }
         sendToServer(slot, out.bytes)
         out.removeAll()
         swap(&out, &toServer.buffer)

@@ -221,15 +221,10 @@ alter table edge_count owner to app
 """
 
 
-NOT_MENDED = "statements are not parsed again when their table has changed"
-
-
 class TestSchemaChanges:
     """SELECT * is prepared, and the table changes: cached plan must not change result type."""
 
-    def test_outside_of_transactions(self, edge, known_to_fail):
-        known_to_fail(NOT_MENDED)
-
+    def test_outside_of_transactions(self, edge):
         def scenario(world):
             clients = [world.connect() for _ in range(3)]
             for client in clients:
@@ -278,9 +273,7 @@ class TestSchemaChanges:
 
         edges(ALONE).same(scenario, before=SCHEMA)
 
-    def test_a_new_parse_sees_the_new_shape(self, edge, known_to_fail):
-        known_to_fail(NOT_MENDED)
-
+    def test_a_new_parse_sees_the_new_shape(self, edge):
         def scenario(world):
             a, b = world.connect(), world.connect()
             text = "select * from edge_shape"
