@@ -105,24 +105,25 @@ extension ClientSession {
         if actual.statement != known.statement {
             server.replacedNames[actual.statement] = known.name
         }
-        writeBind(
-            piece, bind.statement, ServerStatements.name(of: actual.statement), of: bytes,
-            to: &toServer)
+        writeBind(piece, bind.statement, actual.statement, of: bytes, to: &toServer)
         server.expect(Expectation(.bind))
         return .replaced(passesRest: true)
     }
 
-    /// Writes a Bind with `name` where `range` has the client's.
+    /// Writes a Bind with our name of `statement` where `range` has the client's.
     private func writeBind(
-        _ piece: FramePiece, _ range: Range<Int>, _ name: String, of bytes: borrowing RawSpan,
-        to toServer: inout Outgoing
+        _ piece: FramePiece, _ range: Range<Int>, _ statement: UInt64,
+        of bytes: borrowing RawSpan, to toServer: inout Outgoing
     ) {
         let length = piece.body.count + scanner.bodyByteCountLeft + 4
         toServer.spill(bytes)
         toServer.buffer.append(ClientTag.bind)
-        toServer.buffer.append(bigEndian: UInt32(length - range.count + name.utf8.count))
+        let lengthOffset = toServer.buffer.count
+        toServer.buffer.append(bigEndian: UInt32(0))
         toServer.buffer.append(bytes.extracting(piece.body.lowerBound..<range.lowerBound))
-        toServer.buffer.append(utf8: name)
+        let nameCount = ServerStatements.appendName(of: statement, to: &toServer.buffer)
+        toServer.buffer.replace(
+            at: lengthOffset, bigEndian: UInt32(length - range.count + nameCount))
         toServer.buffer.append(bytes.extracting(range.upperBound..<piece.body.upperBound))
     }
 

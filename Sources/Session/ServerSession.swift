@@ -195,10 +195,11 @@ public struct ServerSession: ~Copyable {
     }
 
     mutating func setUnnamed(_ statement: UInt64, _ store: any StatementStore) {
+        isUnnamedOfThisLink = true
+        guard statement != unnamed else { return }
         if statement != 0, statement != Self.unnamedUnknown { store.retain(statement) }
         if unnamed != 0, unnamed != Self.unnamedUnknown { store.release(unnamed) }
         unnamed = statement
-        isUnnamedOfThisLink = true
     }
 
     /// Sees to it that the server has `statement` before what is sent next. Returns whether it was

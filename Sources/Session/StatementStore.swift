@@ -92,6 +92,24 @@ public struct ServerStatements: Sendable {
         prefix + String(statement, radix: 36)
     }
 
+    /// Appends that name without making a text of it. Returns how many bytes it has.
+    @discardableResult static func appendName(
+        of statement: UInt64, to buffer: inout ByteBuffer
+    ) -> Int {
+        var digits = InlineArray<13, UInt8>(repeating: 0)
+        var count = 0
+        var rest = statement
+        repeat {
+            let digit = UInt8(rest % 36)
+            digits[count] = digit < 10 ? 0x30 + digit : 0x61 + digit - 10
+            rest /= 36
+            count += 1
+        } while rest > 0
+        buffer.append(utf8: prefix)
+        for index in (0..<count).reversed() { buffer.append(digits[index]) }
+        return prefix.utf8.count + count
+    }
+
     private static let prefix = "pgweir_"
 
     /// `body` of an error with our names replaced by the client's; nil when none is in it.

@@ -4,35 +4,27 @@ internal import SQL
 internal import Session
 
 /// The texts of prepared statements of all clients and servers, one copy each.
+///
+/// A statement's number is its place in a table and how often that place was taken, so that it is
+/// found without a search and never stands for another text:
+///
+///     generation (31 bits) │ place (32 bits) │ 1 = made by PREPARE
 final class SharedStatements: StatementStore, Sendable {
-    private struct Entry: Sendable {
-        let definition: [UInt8]
-        let facts: SharedFacts?
-        let hash: UInt64
-        var useCount: Int
-    }
-
-    private struct Table: Sendable {
-        var entries: [UInt64: Entry] = [:]
-        /// By hash of the definition; several when hashes collide.
-        var byHash: [UInt64: [UInt64]] = [:]
-        var last: UInt64 = 0
-    }
-
-    private let table = Guarded(Table())
+    private let table = Guarded(StatementTable())
     let parameterStates = ParameterStates()
 
-    var count: Int { table.withLock { $0.entries.count } }
+    var count: Int { table.withLock { $0.count } }
 
     func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
         let hash = definition.hash64()
-        let bytes = definition.array()
-        if let known = table.withLock({ Self.use(bytes, isFromSQL, hash, &$0) }) { return known }
+        let known = table.withLock { $0.use(definition, isFromSQL, hash) }
+        if let known { return known }
         // Read outside of the lock; another worker may be doing the same.
+        let bytes = definition.array()
         let facts = Self.facts(of: bytes)
         return table.withLock { table in
-            Self.use(bytes, isFromSQL, hash, &table)
-                ?? Self.add(bytes, isFromSQL, hash, facts, &table)
+            bytes.withRawSpan { table.use($0, isFromSQL, hash) }
+                ?? table.add(bytes, isFromSQL, hash, facts)
         }
     }
 
@@ -44,56 +36,22 @@ final class SharedStatements: StatementStore, Sendable {
         return facts.isPlain ? nil : SharedFacts(facts)
     }
 
-    private static func use(
-        _ definition: [UInt8], _ isFromSQL: Bool, _ hash: UInt64, _ table: inout Table
-    ) -> UInt64? {
-        for statement in table.byHash[hash] ?? [] where (statement & 1 == 1) == isFromSQL {
-            guard let entry = table.entries[statement], entry.definition == definition else {
-                continue
-            }
-            table.entries[statement]?.useCount += 1
-            return statement
-        }
-        return nil
-    }
-
-    private static func add(
-        _ definition: [UInt8], _ isFromSQL: Bool, _ hash: UInt64, _ facts: SharedFacts?,
-        _ table: inout Table
-    ) -> UInt64 {
-        table.last += 2
-        let statement = isFromSQL ? table.last + 1 : table.last
-        table.entries[statement] = Entry(
-            definition: definition, facts: facts, hash: hash, useCount: 1)
-        table.byHash[hash, default: []].append(statement)
-        return statement
-    }
-
     func facts(of statement: UInt64) -> SharedFacts? {
-        table.withLock { $0.entries[statement]?.facts }
+        table.withLock { table in
+            table.place(of: statement).flatMap { table.places[$0].facts }
+        }
     }
 
     func canonical(_ state: ParameterState) -> ParameterState { parameterStates.canonical(state) }
 
-    func retain(_ statement: UInt64) {
-        table.withLock { $0.entries[statement]?.useCount += 1 }
-    }
+    func retain(_ statement: UInt64) { table.withLock { $0.retain(statement) } }
 
-    func release(_ statement: UInt64) {
-        table.withLock { table in
-            guard let entry = table.entries[statement] else { return }
-            guard entry.useCount == 1 else {
-                table.entries[statement]?.useCount -= 1
-                return
-            }
-            table.entries[statement] = nil
-            table.byHash[entry.hash]?.removeAll { $0 == statement }
-            if table.byHash[entry.hash]?.isEmpty == true { table.byHash[entry.hash] = nil }
-        }
-    }
+    func release(_ statement: UInt64) { table.withLock { $0.release(statement) } }
 
     func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer) {
-        let definition = table.withLock { $0.entries[statement]?.definition }
+        let definition = table.withLock { table in
+            table.place(of: statement).map { table.places[$0].definition }
+        }
         if let definition { buffer.append(definition) }
     }
 }

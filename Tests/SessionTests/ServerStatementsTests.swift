@@ -1,5 +1,7 @@
-import Session
+import Bytes
 import Testing
+
+@testable import Session
 
 @Suite struct ServerStatementsTests {
     private func statements(_ uses: UInt64...) -> ServerStatements {
@@ -59,5 +61,13 @@ import Testing
         #expect(ServerStatements.name(of: 1) == "pgweir_1")
         #expect(ServerStatements.name(of: 36) == "pgweir_10")
         #expect(ServerStatements.name(of: .max).utf8.count < 64)
+    }
+
+    @Test(arguments: [1, 9, 10, 35, 36, 1295, 1 << 33, .max] as [UInt64])
+    func `a name is the same written into a buffer`(statement: UInt64) {
+        var buffer = ByteBuffer()
+        let count = ServerStatements.appendName(of: statement, to: &buffer)
+        #expect(buffer.bytes.array() == Array(ServerStatements.name(of: statement).utf8))
+        #expect(count == buffer.count)
     }
 }
