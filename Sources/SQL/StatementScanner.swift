@@ -93,9 +93,7 @@ public struct StatementScanner: ~Copyable {
             if isWord(first, "set", text) { set(text) }
             if isWord(first, "start", text) { facts.block = .opens }
         case UInt8(ascii: "u"):
-            if isWord(first, "unlisten", text) {
-                facts.suspicions.formUnion([.channels, .removals])
-            }
+            if isWord(first, "unlisten", text) { unlisten(text) }
         default:
             break
         }
@@ -210,6 +208,7 @@ public struct StatementScanner: ~Copyable {
 
     mutating func use(_ use: NameUse) { facts.nameUses.append(use) }
     mutating func noteBlock(_ effect: BlockEffect) { facts.block = effect }
+    mutating func noteRemoval(_ removal: ChannelRemoval) { facts.channelRemovals.append(removal) }
     mutating func noteCreate() { isInCreate = true }
     mutating func noteResetAll() { facts.resetsAll = true }
 }

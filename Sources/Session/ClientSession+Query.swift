@@ -20,6 +20,8 @@ extension ClientSession {
         let facts = StatementScanner.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings)
         note(facts)
+        announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
+        noteRemovals(facts)
         // Of a text that is not there whole, the rest may hold anything.
         if !piece.closes { traces.suspectAnyParameter() }
         var handling = Handling.pass

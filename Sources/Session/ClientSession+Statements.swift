@@ -23,7 +23,9 @@ extension ClientSession {
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             let statement = store.intern(bytes.extracting(definition))
-            unnamed.change(to: statement, facts: facts(of: statement, definition, bytes, store))
+            let facts = facts(of: statement, definition, bytes, store)
+            announceRemovals(facts?.facts, server: &server, toServer: &toServer, bytes, store)
+            unnamed.change(to: statement, facts: facts)
             server.setUnnamed(statement, store)
             server.expect(Expectation(.parse, changesUnnamed: true))
             return .pass
@@ -47,6 +49,7 @@ extension ClientSession {
         let definition = nameEnd + 1..<piece.body.upperBound
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
+        announceRemovals(facts?.facts, server: &server, toServer: &toServer, bytes, store)
         names.parsed(name, as: statement, facts: facts)
         if server.statements.useIfThere(statement) {
             if server.surelyParses(facts) {
@@ -118,6 +121,7 @@ extension ClientSession {
     ) {
         guard let facts = shared?.facts else { return }
         note(facts)
+        noteRemovals(facts)
         bindsReset = replacesNames && facts.takesStatementsAway
         guard followsState, !facts.boundNames.isEmpty else { return }
         guard piece.closes,
@@ -154,6 +158,7 @@ extension ClientSession {
                 return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
             }
             guard !isHeldForValues(facts, piece) else { return .incomplete }
+            announceRemovals(facts.facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
             return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
         }
@@ -168,6 +173,7 @@ extension ClientSession {
         if known.serial != 0, server.ledger.hasSync { return .stalled }
         if let facts = known.facts {
             guard !isHeldForValues(facts, piece) else { return .incomplete }
+            announceRemovals(facts.facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
         }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)

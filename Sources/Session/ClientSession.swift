@@ -18,7 +18,13 @@ public struct ClientSession: ~Copyable {
     /// What they were when it had logged in: where RESET goes.
     public var startup: ParameterState
     /// What it may have left in its server's session.
-    public internal(set) var traces = SessionTraces()
+    public var traces = SessionTraces()
+    /// What it listens to; nil = it never did.
+    public var channels: ClientChannels?
+    /// Tells it from all other clients of this process, now and later.
+    public var identity: UInt64 = 0
+    /// What it was told at login.
+    public var processID: UInt32 = 0
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
     /// Whether names of prepared statements are replaced by ours (not in session mode).

@@ -80,6 +80,11 @@ public struct Ledger: Sendable {
         return head
     }
 
+    /// Whether nothing is owed but answers to queries of ours.
+    public var isOursOnly: Bool {
+        entries.allSatisfy { $0.kind == .query && $0.disposition == .swallow }
+    }
+
     /// Whether a Sync is owed, so that an error ends there.
     public var hasSync: Bool { entries.contains { $0.kind == .sync } }
 

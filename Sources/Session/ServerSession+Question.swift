@@ -15,7 +15,8 @@ extension ServerSession {
     ) -> Bool {
         guard !client.traces.suspected.isEmpty || client.traces.wasReset else { return false }
         let question = StateQuestion(
-            client.traces, reported: parameters.reported, extra: parameters.extra)
+            client.traces, reported: parameters.reported, extra: parameters.extra,
+            witnesses: client.channels?.witnesses ?? [])
         guard !question.isEmpty else {
             settle(question, client: &client, store)
             return false
@@ -39,6 +40,7 @@ extension ServerSession {
         question = nil
         client.traces.answered()
         client.traces.pins.insert(.anyParameter)
+        client.channels?.questionFailed()
     }
 
     private mutating func settle(
@@ -65,6 +67,11 @@ extension ServerSession {
         client.traces.pins = client.traces.pins.subtracting(asked).union(question.found)
             .union(traces.suspected.intersection([.libraries, .seed]))
         client.traces.answered()
+        if let heard = question.channels {
+            hears = heard
+            if client.channels == nil, !heard.isEmpty { client.channels = ClientChannels() }
+            client.channels?.settle(serverHears: heard, committed: question.committedWitnesses)
+        }
     }
 
     /// What the session has set and does not report.

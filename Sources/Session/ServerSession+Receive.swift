@@ -32,7 +32,17 @@ extension ServerSession {
                 offset = piece.start
                 return
             }
+            if tag == ServerTag.notificationResponse, catches(client) {
+                notified(
+                    bytes.extracting(piece.body), client: client, toClient: &toClient,
+                    behind: bytes)
+                passesRest = false
+                continue
+            }
             passesRest = try isForwarded(tag, piece, bytes, client: &client, store: store)
+            if passesRest, tag == ServerTag.readyForQuery {
+                deliverQueued(to: client, toClient: &toClient, behind: bytes)
+            }
             if passesRest { pass(tag, piece, bytes, client: client, toClient: &toClient) }
             settleBehind(piece, bytes, client: &client, toClient: &toClient, store: store)
         }
@@ -67,7 +77,7 @@ extension ServerSession {
     /// Messages that change what we know are looked at whole; all others stream through.
     private func mustBeWhole(_ tag: UInt8, length: Int) -> Bool {
         switch tag {
-        case ServerTag.parameterStatus, ServerTag.readyForQuery: true
+        case ServerTag.parameterStatus, ServerTag.readyForQuery, ServerTag.notificationResponse: true
         case ServerTag.commandComplete: length <= 64
         case ServerTag.errorResponse: length <= 8192 || ledger.head?.disposition == .swallow
         case ServerTag.dataRow: question != nil && ledger.head?.disposition == .swallow
@@ -96,6 +106,7 @@ extension ServerSession {
             return failed(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.commandComplete:
             if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
+            noteHandedOver()
             copy = .none
             tally.queryCount += 1
             return try complete(tag, store: store, client: &client)

@@ -33,6 +33,15 @@ public struct ServerSession: ~Copyable {
     var question: StateQuestion?
     /// Names of the client's that a Query under way deallocates, in the order of its text.
     var deallocations: [[UInt8]] = []
+    /// What it listened to when it was last asked.
+    public internal(set) var hears: Set<String> = []
+    public internal(set) var handover = Handover.none
+    /// Whether it listens for all clients of its pool: notifications go to `caught`.
+    public var isListener = false
+    /// Notifications since the worker last took them.
+    public var caught: [Notification] = []
+    /// As it told at login.
+    public var processID: UInt32 = 0
     /// Counters since the worker last took them.
     public var tally = Tally()
     var passesRest = false

@@ -12,7 +12,7 @@ public struct SessionTraces: Sendable {
     /// Everything was reset since the server was linked.
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
-    public internal(set) var pins: Suspicions = []
+    public var pins: Suspicions = []
     /// The client has read what nextval() left, so that its servers are kept from then on.
     var readsSequences = false
 
@@ -20,8 +20,8 @@ public struct SessionTraces: Sendable {
 
     /// Kinds of state that keep the server with its client.
     static let pinning: Suspicions = [
-        .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .libraries, .seed,
-        .sequenceWrites, .preparedStatements,
+        .advisoryLocks, .temporaryObjects, .heldCursors, .libraries, .seed, .sequenceWrites,
+        .preparedStatements,
     ]
 
     /// Whether the server holds nothing but what the next client's parameters replace.

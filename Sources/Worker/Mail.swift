@@ -1,5 +1,6 @@
 public import Bytes
 public import EventLoop
+public import Session
 public import Wire
 
 /// What one worker, the console or a resolver thread tells a worker.
@@ -28,6 +29,18 @@ public enum Mail: Sendable {
     case report(ReportDesk)
     /// Close this client with this message.
     case kill(ClientID, ErrorReply)
+    /// This worker has the listener of the pool, and there may be a new order for it.
+    case channelsChanged(Pool)
+    /// Close the listener of the pool, if nobody wants it.
+    case closeListener(Pool)
+    /// The listener hears more channels, for which clients of this worker may have waited.
+    case channelsHeard(Pool)
+    /// The listener of the pool has received these, some of which clients of this worker want.
+    case notifications(PoolID, [Notification])
+    /// The listener has come to the marker of this client.
+    case listenerSawMark(ClientID, number: UInt32)
+    /// The listener of the pool is gone.
+    case listenerLost(PoolID, reason: String)
     /// Stop listening.
     case stopListening
     /// Tell the waiting clients that the pooler shuts down, and close clients without a server.

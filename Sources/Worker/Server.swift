@@ -22,6 +22,8 @@ enum ServerPhase: Equatable {
     case checking
     /// In the pool; owned by nobody but the pool. To `linked`.
     case idle
+    /// Listens for all clients of its pool, until it is closed; never in the pool.
+    case listening
     /// A client has it. To `idle`, `orphaned`.
     case linked(ClientID)
     /// Its client left; what is left is cleaned up. To `idle`.
@@ -67,6 +69,10 @@ struct Server: ~Copyable {
     var resetsDone = false
     /// Its client left and may have left something behind.
     var needsCleaning = false
+    /// The pool's listener: not counted in the pool.
+    var isListener = false
+    /// The channel of its markers.
+    var marker = ""
     /// When the phase must have ended.
     var deadline = Instant.never
     var timerAt = Instant.never

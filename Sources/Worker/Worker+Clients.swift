@@ -274,6 +274,7 @@ extension Worker where Loop: ~Copyable {
         case .login, .greeting, .idle, .waiting, .console:
             armClientReceive(slot)
         }
+        if clients.isTaken(slot) { notifyClient(slot) }
     }
 
     func name(ofClient slot: Int) -> String {

@@ -15,6 +15,7 @@ extension Worker where Loop: ~Copyable {
             return
         }
         let phase = clients[slot].phase
+        leaveChannels(slot)
         if let reply {
             report(reply, slot)
             var last = ByteBuffer()

@@ -178,6 +178,8 @@ extension Worker where Loop: ~Copyable {
             useHeld(slot)
         }
         guard isClient(slot, client.generation) else { return }
+        notifyClient(slot)
+        guard isClient(slot, client.generation) else { return }
         if !mustPause(slot) { armClientReceive(slot) }
         updateTimer(ofClient: slot)
     }
@@ -185,12 +187,21 @@ extension Worker where Loop: ~Copyable {
     /// Asks the server what its client has left, if there is a doubt. Returns whether it stays with
     /// its client, until it has answered or because of what it holds.
     private mutating func askBeforeRelease(_ serverSlot: Int, _ slot: Int) -> Bool {
-        guard !clients[slot].session.traces.isClean else { return false }
-        let isAsked = servers[serverSlot].session.ask(
-            about: &clients[slot].session, toServer: &toServer.buffer, store: service.statements)
-        if isAsked { flushToServer(serverSlot, RawSpan()) }
-        guard isAsked || !clients[slot].session.traces.pins.isEmpty else { return false }
-        armServerReceive(serverSlot)
+        if !clients[slot].session.traces.isClean {
+            let isAsked = servers[serverSlot].session.ask(
+                about: &clients[slot].session, toServer: &toServer.buffer,
+                store: service.statements)
+            if isAsked { flushToServer(serverSlot, RawSpan()) }
+            guard !isAsked else {
+                armServerReceive(serverSlot)
+                return true
+            }
+        }
+        let isHandingOver = handChannelsOver(serverSlot, slot)
+        guard isHandingOver || !clients[slot].session.traces.pins.isEmpty else { return false }
+        let id = clients[slot].id
+        notifyClient(slot)
+        if isClient(slot, id.generation) { armServerReceive(serverSlot) }
         return true
     }
 
@@ -269,7 +280,8 @@ extension Worker where Loop: ~Copyable {
         guard servers.isTaken(serverSlot) else { return }
         servers[serverSlot].awaitsOwnQuery = false
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
-        servers[serverSlot].needsCleaning = !clients[slot].session.traces.isClean
+        servers[serverSlot].needsCleaning =
+            !clients[slot].session.traces.isClean || !servers[serverSlot].session.hears.isEmpty
         beginTidying(serverSlot)
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")

@@ -221,6 +221,9 @@ extension Worker where Loop: ~Copyable {
         let wanted = wantedParameters(login.request, base, slot)
         clients[slot].session.parameters = wanted
         clients[slot].session.startup = wanted
+        clients[slot].session.processID = processID(ofClient: slot)
+        clients[slot].session.identity =
+            UInt64(clients[slot].id.generation) << 32 | UInt64(processID(ofClient: slot))
         var reply = ByteBuffer()
         ServerMessages.authenticationOk(to: &reply)
         for parameter in welcome.parameters {

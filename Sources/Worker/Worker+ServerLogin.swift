@@ -117,6 +117,7 @@ extension Worker where Loop: ~Copyable {
         }
         servers[slot].session.parameters = shared
         servers[slot].session.base = shared
+        servers[slot].session.processID = welcome.processID
         // Watched for its death as long as it lives; whoever closes it shuts it down first.
         loop.pollHangUp(servers[slot].socket, token: token(.serverHangUp, ofServer: slot))
         if let connectQuery, !connectQuery.isEmpty {

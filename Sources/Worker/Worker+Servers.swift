@@ -114,7 +114,7 @@ extension Worker where Loop: ~Copyable {
             return serverLogin(slot, bytes, from: &offset)
         case .linked(let client):
             return useForClient(slot, client, bytes, from: &offset)
-        case .orphaned, .held, .idle, .preparing, .checking:
+        case .orphaned, .held, .idle, .preparing, .checking, .listening:
             do throws(SessionError) {
                 try servers[slot].session.received(
                     bytes, from: &offset, client: &nobody, toClient: &toClient,
@@ -124,6 +124,7 @@ extension Worker where Loop: ~Copyable {
                 return serverLost(slot, error.reply.detail ?? error.reply.message)
             }
             toClient.removeAll()
+            if !servers[slot].session.caught.isEmpty { forwardCaught(slot) }
         }
     }
 
@@ -176,7 +177,9 @@ extension Worker where Loop: ~Copyable {
             finishOrphan(slot)
         case .preparing:
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
-            serverIsOpen(slot)
+            if servers[slot].isListener { startListening(slot) } else { serverIsOpen(slot) }
+        case .listening:
+            listenerProgressed(slot)
         case .checking:
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
             servers[slot].deadline = .never
@@ -250,6 +253,10 @@ extension Worker where Loop: ~Copyable {
                 "\(name(ofServer: slot)): kept for its client, because it cannot be "
                     + "asked what the client has left: \(fields.message)")
             servers[slot].session.unanswered(client: &clients[Int(client.slot)].session)
+            return true
+        }
+        if servers[slot].session.handover != .none {
+            handoverFailed(slot, of: Int(client.slot), fields)
             return true
         }
         servers[slot].session.isTainted = true

@@ -2,6 +2,7 @@ internal import Authentication
 internal import Bytes
 public import EventLoop
 internal import HeapModule
+internal import Pooling
 internal import Session
 internal import TLS
 internal import Wire
@@ -33,6 +34,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
     var starvedServers: [ServerID] = []
+    /// Channels of this worker's clients.
+    var channelTables: [PoolID: ChannelTable] = [:]
     var scramSecrets: [String: ScramSecret] = [:]
     /// As of the last reload; see `reloaded`.
     var settings: ServiceSettings
@@ -188,6 +191,19 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case .kill(let client, let reply):
             guard isClient(Int(client.slot), client.generation) else { return }
             closeClient(Int(client.slot), reply)
+        case .channelsChanged(let pool):
+            giveNextOrder(pool)
+        case .closeListener(let pool):
+            closeUnusedListener(pool)
+        case .channelsHeard(let pool):
+            channelsHeard(pool)
+        case .notifications(let pool, let notifications):
+            deliver(notifications, of: pool)
+        case .listenerSawMark(let client, let number):
+            guard isClient(Int(client.slot), client.generation) else { return }
+            clients[Int(client.slot)].session.channels?.listenerSawMark(number)
+        case .listenerLost(let pool, let reason):
+            listenerLost(pool, reason)
         case .stopListening:
             stopListening()
         case .drain(let reply):

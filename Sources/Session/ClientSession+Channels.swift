@@ -1,0 +1,57 @@
+internal import Bytes
+internal import SQL
+internal import Wire
+
+// A client whose channels are the pool's listener's, and a text that takes some of them away: its
+// server hears none of them, and would not tell whether the UNLISTEN was committed.
+
+extension ClientSession {
+    /// Sends ahead of the text what will tell how it ends: outside of a transaction block, LISTEN
+    /// to all that the client listens to; inside, a parameter that is set only if it is committed.
+    mutating func announceRemovals(
+        _ facts: StatementFacts?, server: inout ServerSession, toServer: inout Outgoing,
+        _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) {
+        guard followsState, let channels, !channels.wanted.isEmpty, !channels.isLent, let facts,
+            facts.suspicions.isSuperset(of: [.channels, .removals]), server.isBetweenCommands
+        else { return }
+        switch server.status {
+        case .idle:
+            let listens = channels.wanted.sorted().map { "LISTEN \(Channel.quoted($0))" }
+            channels.isLent = true
+            traces.suspected.insert(.channels)
+            send(listens.joined(separator: "; "), to: &server, &toServer, bytes, store)
+        case .inTransaction:
+            guard !facts.channelRemovals.isEmpty else { return }
+            let witness = channels.witness(client: identity)
+            send(
+                "SET \(witness.name) = '\(witness.value)'", to: &server, &toServer, bytes, store)
+        case .failed:
+            break
+        }
+    }
+
+    /// A text with these facts is executed.
+    mutating func noteRemovals(_ facts: StatementFacts) {
+        guard let channels, !facts.channelRemovals.isEmpty else { return }
+        channels.note(facts.channelRemovals)
+    }
+
+    private func send(
+        _ query: String, to server: inout ServerSession, _ toServer: inout Outgoing,
+        _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) {
+        server.expectOwnQuery(store)
+        toServer.spill(bytes)
+        ClientMessages.query(query, to: &toServer.buffer)
+    }
+}
+
+/// Names of channels.
+public enum Channel {
+    /// `name` as an identifier in SQL.
+    public static func quoted(_ name: String) -> String {
+        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+            .joined(separator: "\"\"") + "\""
+    }
+}

@@ -1,0 +1,103 @@
+public import Bytes
+internal import SQL
+internal import Wire
+
+// LISTEN in transaction mode: a server that listens for its client hands the channels over to the
+// pool's listener before its release.
+
+extension ServerSession {
+    /// How far the handing over of what it listens to has come.
+    public enum Handover: Equatable, Sendable {
+        case none
+        /// Our NOTIFY is under way to both servers, on channel `marker`. To `marked`, `none`.
+        case marking(marker: String)
+        /// What comes now comes from the pool's listener too. To `leaving`.
+        case marked
+        /// UNLISTEN * is under way. To `none`.
+        case leaving
+    }
+
+    /// The pool's listener hears all that `client` listens to: makes both see the same place in
+    /// the stream of notifications, by a NOTIFY of our own.
+    public mutating func beginMark(
+        _ marker: String, payload: String, toServer: inout ByteBuffer, store: any StatementStore
+    ) {
+        handover = .marking(marker: marker)
+        expectOwnQuery(store)
+        let name = Channel.quoted(marker)
+        ClientMessages.query("LISTEN \(name); NOTIFY \(name), '\(payload)'", to: &toServer)
+    }
+
+    /// Nothing of what it hears is needed any more.
+    public mutating func beginUnlisten(toServer: inout ByteBuffer, store: any StatementStore) {
+        handover = .leaving
+        expectOwnQuery(store)
+        ClientMessages.query("UNLISTEN *", to: &toServer)
+    }
+
+    /// A query of the handing over failed.
+    public mutating func handoverFailed() {
+        // It listens to who knows what: nobody's next server.
+        if handover == .leaving {
+            isTainted = true
+            hears = []
+        }
+        handover = .none
+    }
+
+    /// A command of ours has succeeded: the last one, if UNLISTEN * was under way.
+    mutating func noteHandedOver() {
+        guard handover == .leaving, ledger.head?.disposition == .swallow else { return }
+        hears = []
+        handover = .none
+    }
+
+    /// Whether nothing of a client's is under way, so that a query of ours can go ahead of it.
+    var isBetweenCommands: Bool {
+        !skipsUntilSync && copy == .none && ledger.isOursOnly && (isReady || !ledger.isEmpty)
+    }
+
+    /// Whether notifications that wait for `client` can go between its messages now.
+    public func mayNotify(_ client: borrowing ClientSession) -> Bool {
+        status == .idle && handover == .none && question == nil
+            && !client.traces.suspected.contains(.channels)
+    }
+
+    // MARK: Notifications
+
+    /// Whether notifications are looked at; otherwise they pass.
+    func catches(_ client: borrowing ClientSession) -> Bool { isListener || client.followsState }
+
+    /// The server sent a notification. `bytes` are what ranges in `toClient` refer to.
+    mutating func notified(
+        _ body: borrowing RawSpan, client: borrowing ClientSession, toClient: inout Outgoing,
+        behind bytes: borrowing RawSpan
+    ) {
+        guard let notification = Notification(body: body) else { return }
+        if isListener { return caught.append(notification) }
+        switch handover {
+        case .marking(let marker) where marker == notification.channel:
+            handover = .marked
+            client.channels?.serverSawMark()
+            return
+        case .marked, .leaving: return
+        case .none, .marking: break
+        }
+        // The pool's listener brings it.
+        if let channels = client.channels, channels.owned.contains(notification.channel) { return }
+        toClient.spill(bytes)
+        notification.write(
+            to: &toClient.buffer,
+            processID: notification.processID == processID ? client.processID : nil)
+    }
+
+    /// PostgreSQL sends what has come during a transaction right before the ReadyForQuery behind
+    /// it.
+    func deliverQueued(
+        to client: borrowing ClientSession, toClient: inout Outgoing, behind bytes: borrowing RawSpan
+    ) {
+        guard let channels = client.channels, channels.hasQueued, mayNotify(client) else { return }
+        toClient.spill(bytes)
+        channels.writeQueued(to: &toClient.buffer)
+    }
+}
