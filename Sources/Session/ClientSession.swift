@@ -143,7 +143,8 @@ extension ClientSession {
                 if passesRest { toServer.pass(piece.start..<piece.body.upperBound, of: bytes) }
                 continue
             }
-            if server.ledger.count >= HeldMessage.expectationsMax {
+            // What the client does now would be lost among what the server was asked about.
+            if server.ledger.count >= HeldMessage.expectationsMax || server.isQuestioned {
                 scanner = before
                 offset = piece.start
                 return .stalled

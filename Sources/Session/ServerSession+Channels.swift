@@ -9,9 +9,10 @@ extension ServerSession {
     /// How far the handing over of what it listens to has come.
     public enum Handover: Equatable, Sendable {
         case none
-        /// Our NOTIFY is under way to both servers, on channel `marker`. To `marked`, `none`.
-        case marking(marker: String)
-        /// What comes now comes from the pool's listener too. To `leaving`.
+        /// Our NOTIFY is under way to both servers. To `marked`, `none`.
+        case marking
+        /// What comes now on those channels comes from the pool's listener too. To `leaving`, or
+        /// to `marking` if the client has begun to listen to more meanwhile.
         case marked
         /// UNLISTEN * is under way. To `none`.
         case leaving
@@ -22,7 +23,8 @@ extension ServerSession {
     public mutating func beginMark(
         _ marker: String, payload: String, toServer: inout ByteBuffer, store: any StatementStore
     ) {
-        handover = .marking(marker: marker)
+        handover = .marking
+        self.marker = marker
         expectOwnQuery(store)
         let name = Channel.quoted(marker)
         ClientMessages.query("LISTEN \(name); NOTIFY \(name), '\(payload)'", to: &toServer)
@@ -75,13 +77,11 @@ extension ServerSession {
     ) {
         guard let notification = Notification(body: body) else { return }
         if isListener { return caught.append(notification) }
-        switch handover {
-        case .marking(let marker) where marker == notification.channel:
+        if notification.channel == marker {
+            guard handover == .marking else { return }
             handover = .marked
             client.channels?.serverSawMark()
             return
-        case .marked, .leaving: return
-        case .none, .marking: break
         }
         // The pool's listener brings it.
         if let channels = client.channels, channels.owned.contains(notification.channel) { return }

@@ -68,9 +68,9 @@ extension ServerSession {
             .union(traces.suspected.intersection([.libraries, .seed]))
         client.traces.answered()
         if let heard = question.channels {
-            hears = heard
-            if client.channels == nil, !heard.isEmpty { client.channels = ClientChannels() }
-            client.channels?.settle(serverHears: heard, committed: question.committedWitnesses)
+            hears = heard.subtracting([marker])
+            if client.channels == nil, !hears.isEmpty { client.channels = ClientChannels() }
+            client.channels?.settle(serverHears: hears, committed: question.committedWitnesses)
         }
     }
 

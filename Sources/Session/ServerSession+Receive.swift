@@ -297,6 +297,7 @@ extension ServerSession {
         if isClients {
             for statement in client.names.removeAcknowledged() { store.release(statement) }
         } else if tag == "DISCARD ALL" {
+            hears = []
             parameters = store.canonical(
                 ParameterState(reported: parameters.reported, extra: [:], isProven: true))
         }

@@ -36,6 +36,8 @@ public struct ServerSession: ~Copyable {
     /// What it listened to when it was last asked.
     public internal(set) var hears: Set<String> = []
     public internal(set) var handover = Handover.none
+    /// The channel of the last marker.
+    var marker = ""
     /// Whether it listens for all clients of its pool: notifications go to `caught`.
     public var isListener = false
     /// Notifications since the worker last took them.
@@ -226,6 +228,9 @@ public struct ServerSession: ~Copyable {
 extension ServerSession {
     /// The client is gone: ends what it left open, so that the server comes to a ReadyForQuery.
     public mutating func finishForOrphan(_ toServer: inout Outgoing) {
+        // Whoever is linked next is not asked about by it.
+        question = nil
+        handover = .none
         if copy == .fromClient {
             ClientMessages.copyFail("client disconnected", to: &toServer.buffer)
             copy = .ended

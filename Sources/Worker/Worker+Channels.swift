@@ -20,9 +20,9 @@ extension Worker where Loop: ~Copyable {
         switch servers[serverSlot].session.handover {
         case .marking, .leaving:
             return true
-        case .marked:
+        case .marked where channels.joining.isEmpty:
             leaveServersChannels(serverSlot)
-        case .none:
+        case .none, .marked:
             // After a failure it is tried again when the client has changed its channels.
             guard canHandOver(channels, slot),
                 !clients[slot].session.traces.pins.contains(.channels)
