@@ -51,7 +51,8 @@ extension ClientSession {
 public enum Channel {
     /// `name` as an identifier in SQL.
     public static func quoted(_ name: String) -> String {
-        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false)
+        "\""
+            + name.split(separator: "\"", omittingEmptySubsequences: false)
             .joined(separator: "\"\"") + "\""
     }
 }

@@ -94,7 +94,8 @@ extension ServerSession {
     /// PostgreSQL sends what has come during a transaction right before the ReadyForQuery behind
     /// it.
     func deliverQueued(
-        to client: borrowing ClientSession, toClient: inout Outgoing, behind bytes: borrowing RawSpan
+        to client: borrowing ClientSession, toClient: inout Outgoing,
+        behind bytes: borrowing RawSpan
     ) {
         guard let channels = client.channels, channels.hasQueued, mayNotify(client) else { return }
         toClient.spill(bytes)

@@ -77,7 +77,8 @@ extension ServerSession {
     /// Messages that change what we know are looked at whole; all others stream through.
     private func mustBeWhole(_ tag: UInt8, length: Int) -> Bool {
         switch tag {
-        case ServerTag.parameterStatus, ServerTag.readyForQuery, ServerTag.notificationResponse: true
+        case ServerTag.parameterStatus, ServerTag.readyForQuery, ServerTag.notificationResponse:
+            true
         case ServerTag.commandComplete: length <= 64
         case ServerTag.errorResponse: length <= 8192 || ledger.head?.disposition == .swallow
         case ServerTag.dataRow: question != nil && ledger.head?.disposition == .swallow

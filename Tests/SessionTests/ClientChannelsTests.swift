@@ -1,0 +1,119 @@
+internal import Bytes
+internal import SQL
+internal import Testing
+
+@testable internal import Session
+
+@Suite struct ClientChannelsTests {
+    private func notification(_ channel: String, _ payload: String) -> Notification {
+        var body = ByteBuffer()
+        body.append(bigEndian: UInt32(77))
+        body.append(utf8: channel + "\0" + payload + "\0")
+        return Notification(body: body.bytes)!
+    }
+
+    /// Listens to `names`, all of them handed over to the pool's listener.
+    private func handedOver(_ names: Set<String>) -> ClientChannels {
+        let channels = ClientChannels()
+        channels.settle(serverHears: names, committed: [])
+        let mark = channels.beginMark()
+        channels.serverSawMark()
+        channels.listenerSawMark(mark)
+        return channels
+    }
+
+    @Test func `only what the listener has taken over is queued`() {
+        let channels = ClientChannels()
+        channels.settle(serverHears: ["a"], committed: [])
+        #expect(channels.joining == ["a"])
+        #expect(channels.enqueue(notification("a", "before")))
+        #expect(!channels.hasQueued)
+        let mark = channels.beginMark()
+        channels.serverSawMark()
+        #expect(channels.joining.isEmpty)
+        _ = channels.enqueue(notification("a", "still the server's"))
+        #expect(!channels.hasQueued)
+        channels.listenerSawMark(mark)
+        _ = channels.enqueue(notification("a", "behind"))
+        _ = channels.enqueue(notification("b", "of no interest"))
+        #expect(channels.queuedByteCount == notification("a", "behind").byteCount)
+        var out = ByteBuffer()
+        channels.writeQueued(to: &out)
+        let count = out.count
+        #expect(count == notification("a", "behind").byteCount)
+        #expect(!channels.hasQueued)
+    }
+
+    @Test func `a channel that was left between the marks is not taken over`() {
+        let channels = ClientChannels()
+        channels.settle(serverHears: ["a"], committed: [])
+        let mark = channels.beginMark()
+        channels.serverSawMark()
+        channels.note([.one("a")])
+        channels.settle(serverHears: [], committed: [])
+        channels.settle(serverHears: ["a"], committed: [])
+        channels.listenerSawMark(mark)
+        _ = channels.enqueue(notification("a", "the server brings it"))
+        #expect(!channels.hasQueued)
+        #expect(channels.joining == ["a"])
+    }
+
+    @Test func `UNLISTEN counts if its witness was committed, or if it has none`() {
+        let channels = handedOver(["a", "b", "c"])
+        let first = channels.witness(client: 1)
+        channels.note([.one("a")])
+        let second = channels.witness(client: 1)
+        channels.note([.one("b")])
+        #expect(first != second)
+        #expect(channels.witnesses == [first, second])
+        channels.settle(serverHears: [], committed: [second])
+        #expect(channels.wanted == ["a", "c"])
+        channels.note([.all])
+        channels.settle(serverHears: ["d"], committed: [])
+        #expect(channels.wanted == ["d"])
+    }
+
+    @Test func `when the server had all channels, what it hears is all there is`() {
+        let channels = handedOver(["a", "b"])
+        channels.isLent = true
+        channels.note([.one("a")])
+        channels.settle(serverHears: ["b"], committed: [])
+        #expect(channels.wanted == ["b"])
+        #expect(!channels.isLent)
+        #expect(channels.owned == ["b"])
+    }
+
+    @Test func `what waits of a channel that is left is dropped`() {
+        let channels = handedOver(["a", "b"])
+        _ = channels.enqueue(notification("a", "x"))
+        _ = channels.enqueue(notification("b", "y"))
+        channels.note([.one("a")])
+        channels.settle(serverHears: [], committed: [])
+        #expect(channels.queuedByteCount == notification("b", "y").byteCount)
+    }
+
+    @Test func `the queue has a limit`() {
+        let channels = handedOver(["a"])
+        let long = notification("a", String(repeating: "x", count: 7_999))
+        var count = 0
+        while channels.enqueue(long) { count += 1 }
+        #expect(count == ClientChannels.queuedByteCountMax / long.byteCount)
+    }
+
+    @Test func `a notification keeps its payload and gets the client's process`() {
+        let one = notification("a", "x")
+        #expect(one.payload == "x")
+        #expect(one.channel == "a")
+        var out = ByteBuffer()
+        one.write(to: &out, processID: 5)
+        let process = out.bytes.uint32BigEndian(at: 5)
+        let count = out.count
+        #expect(process == 5)
+        #expect(count == one.byteCount)
+    }
+
+    @Test(arguments: [("a", "\"a\""), ("a\"b", "\"a\"\"b\""), ("\"", "\"\"\"\"")])
+    func `names are quoted`(_ name: String, _ quoted: String) {
+        #expect(Channel.quoted(name) == quoted)
+    }
+}
