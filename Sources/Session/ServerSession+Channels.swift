@@ -25,6 +25,7 @@ extension ServerSession {
     ) {
         handover = .marking
         self.marker = marker
+        markerPayload = payload
         expectOwnQuery(store)
         let name = Channel.quoted(marker)
         ClientMessages.query("LISTEN \(name); NOTIFY \(name), '\(payload)'", to: &toServer)
@@ -78,7 +79,8 @@ extension ServerSession {
         guard let notification = Notification(body: body) else { return }
         if isListener { return caught.append(notification) }
         if notification.channel == marker {
-            guard handover == .marking else { return }
+            // Others hand over at the same time, and it hears their markers as well.
+            guard handover == .marking, notification.payload == markerPayload else { return }
             handover = .marked
             client.channels?.serverSawMark()
             return

@@ -38,6 +38,7 @@ public struct ServerSession: ~Copyable {
     public internal(set) var handover = Handover.none
     /// The channel of the last marker.
     var marker = ""
+    var markerPayload = ""
     /// Whether it listens for all clients of its pool: notifications go to `caught`.
     public var isListener = false
     /// Notifications since the worker last took them.

@@ -263,10 +263,12 @@ def test_one_client_stops_another_goes_on(pooler, postgres):
         assert heard(second, 1) == [("a", "y")]
 
 
+@pytest.mark.pgweir_only
 def test_a_client_that_dies_gives_its_channels_back(pooler, postgres, connect):
     client = connect(pooler.port)
     client.ask("listen gone")
     with listening(pooler, "listen here") as connection:
+        time.sleep(0.3)
         client.abandon()
         time.sleep(0.3)
         postgres.sql("notify gone, 'x'; notify here, 'y'")
@@ -345,6 +347,7 @@ def test_a_client_of_another_encoding_is_served_too(pooler, postgres):
         other.execute("select 1")
 
 
+@pytest.mark.pgweir_only
 @pytest.mark.parametrize("workers", [1, 2])
 def test_many_clients_on_many_channels(start_pooler, postgres, workers):
     pooler = start_pooler({"default_pool_size": 5, "workers": workers, "max_client_conn": 300})

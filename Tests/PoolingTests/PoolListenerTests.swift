@@ -1,28 +1,35 @@
 internal import Bytes
-internal import Pooling
 internal import Testing
+
+@testable internal import Pooling
 
 @Suite struct PoolListenerTests {
     private let start = Instant(nanoseconds: 1_000_000_000)
 
     private func opened(_ names: [String], by worker: UInt8 = 0) -> PoolListener {
         var listener = PoolListener()
-        #expect(listener.change(adding: names, removing: [], worker: worker, at: start) == .open)
+        let answer1 = listener.change(adding: names, removing: [], worker: worker, at: start)
+        #expect(answer1 == .open)
         listener.opened(worker: worker, marker: "m", at: start)
         return listener
     }
 
     @Test func `the first channel opens the listener once`() {
         var listener = PoolListener()
-        #expect(listener.change(adding: ["a"], removing: [], worker: 1, at: start) == .open)
-        #expect(listener.change(adding: ["b"], removing: [], worker: 2, at: start) == .nothing)
+        let answer2 = listener.change(adding: ["a"], removing: [], worker: 1, at: start)
+        #expect(answer2 == .open)
+        let answer3 = listener.change(adding: ["b"], removing: [], worker: 2, at: start)
+        #expect(answer3 == .nothing)
         #expect(listener.connection == .opening(worker: 1))
         listener.opened(worker: 1, marker: "m", at: start)
-        #expect(listener.nextOrder().map { Set($0.listen) } == ["a", "b"])
+        let order = listener.nextOrder()
+        #expect(order.map { Set($0.listen) } == ["a", "b"])
         #expect(!listener.hears(["a"]))
-        #expect(listener.orderDone() == 0b110)
+        let answer4 = listener.orderDone()
+        #expect(answer4 == 0b110)
         #expect(listener.hears(["a", "b"]))
-        #expect(listener.nextOrder() == nil)
+        let answer5 = listener.nextOrder()
+        #expect(answer5 == nil)
     }
 
     @Test func `a channel is left when the last worker leaves it`() {
@@ -37,7 +44,8 @@ internal import Testing
         #expect(listener.workers(of: "a") == 0b1000)
         let last = listener.change(adding: [], removing: ["a"], worker: 3, at: start)
         #expect(last == .tell(worker: 0))
-        #expect(listener.nextOrder() == ListenerOrder(listen: [], unlisten: ["a"]))
+        let answer6 = listener.nextOrder()
+        #expect(answer6 == ListenerOrder(listen: [], unlisten: ["a"]))
     }
 
     @Test func `whoever wants a channel that is being left waits for a new LISTEN`() {
@@ -45,22 +53,30 @@ internal import Testing
         _ = listener.nextOrder()
         _ = listener.orderDone()
         _ = listener.change(adding: [], removing: ["a"], worker: 0, at: start)
-        #expect(listener.nextOrder()?.unlisten == ["a"])
-        #expect(listener.change(adding: ["a"], removing: [], worker: 1, at: start) == .nothing)
+        let order1 = listener.nextOrder()
+        #expect(order1?.unlisten == ["a"])
+        let answer7 = listener.change(adding: ["a"], removing: [], worker: 1, at: start)
+        #expect(answer7 == .nothing)
         #expect(!listener.hears(["a"]))
-        #expect(listener.orderDone() == 0)
+        let answer8 = listener.orderDone()
+        #expect(answer8 == 0)
         #expect(!listener.hears(["a"]))
-        #expect(listener.nextOrder()?.listen == ["a"])
-        #expect(listener.orderDone() == 0b10)
+        let order2 = listener.nextOrder()
+        #expect(order2?.listen == ["a"])
+        let answer9 = listener.orderDone()
+        #expect(answer9 == 0b10)
         #expect(listener.hears(["a"]))
     }
 
     @Test func `a channel whose client left during its LISTEN is left again`() {
         var listener = opened(["a"])
-        #expect(listener.nextOrder()?.listen == ["a"])
+        let order3 = listener.nextOrder()
+        #expect(order3?.listen == ["a"])
         _ = listener.change(adding: [], removing: ["a"], worker: 0, at: start)
-        #expect(listener.orderDone() == 0)
-        #expect(listener.nextOrder()?.unlisten == ["a"])
+        let answer10 = listener.orderDone()
+        #expect(answer10 == 0)
+        let order4 = listener.nextOrder()
+        #expect(order4?.unlisten == ["a"])
     }
 
     @Test func `after its loss all is to be heard anew, and not at once`() {
@@ -68,21 +84,28 @@ internal import Testing
         _ = listener.nextOrder()
         _ = listener.orderDone()
         _ = listener.change(adding: ["b"], removing: [], worker: 2, at: start)
-        #expect(listener.closed(retryAt: start + .seconds(1)) == 0b101)
+        let answer11 = listener.closed(retryAt: start + .seconds(1))
+        #expect(answer11 == 0b101)
         #expect(!listener.hears(["a"]))
-        #expect(listener.due(worker: 0, at: start) == .nothing)
-        #expect(listener.due(worker: 0, at: start + .seconds(1)) == .open)
+        let answer12 = listener.due(worker: 0, at: start)
+        #expect(answer12 == .nothing)
+        let answer13 = listener.due(worker: 0, at: start + .seconds(1))
+        #expect(answer13 == .open)
         listener.opened(worker: 0, marker: "n", at: start)
-        #expect(listener.nextOrder().map { Set($0.listen) } == ["a", "b"])
+        let order = listener.nextOrder()
+        #expect(order.map { Set($0.listen) } == ["a", "b"])
     }
 
     @Test func `it is closed when nobody has listened for a while`() {
         var listener = opened(["a"])
         _ = listener.change(adding: [], removing: ["a"], worker: 0, at: start)
-        #expect(listener.due(worker: 1, at: start + .seconds(9)) == .nothing)
-        #expect(listener.due(worker: 1, at: start + .seconds(10)) == .close(worker: 0))
+        let answer14 = listener.due(worker: 1, at: start + .seconds(9))
+        #expect(answer14 == .nothing)
+        let answer15 = listener.due(worker: 1, at: start + .seconds(10))
+        #expect(answer15 == .close(worker: 0))
         _ = listener.change(adding: ["a"], removing: [], worker: 0, at: start + .seconds(10))
-        #expect(listener.due(worker: 1, at: start + .seconds(30)) == .nothing)
+        let answer16 = listener.due(worker: 1, at: start + .seconds(30))
+        #expect(answer16 == .nothing)
     }
 
     @Test func `an order has its limit`() {
