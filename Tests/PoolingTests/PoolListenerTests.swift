@@ -166,15 +166,12 @@ internal import Testing
 @Suite struct ChannelTableTests {
     @Test func `the first and the last client of a channel are told apart`() {
         var table = ChannelTable()
-        #expect(table.add(1, to: "a"))
-        #expect(!table.add(2, to: "a"))
-        #expect(table.add(2, to: "b"))
+        let added = [(1, "a"), (2, "a"), (2, "b")].map { table.add($0, to: $1) }
+        #expect(added == [true, false, true])
         #expect(table.clients(of: "a") == [1, 2])
         #expect(table.clients == [1, 2])
-        #expect(!table.remove(1, from: "a"))
-        #expect(table.remove(2, from: "a"))
-        #expect(!table.remove(2, from: "a"))
-        #expect(table.remove(2, from: "b"))
+        let removed = [(1, "a"), (2, "a"), (2, "a"), (2, "b")].map { table.remove($0, from: $1) }
+        #expect(removed == [false, true, false, true])
         #expect(table.isEmpty)
     }
 }
