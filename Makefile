@@ -1,7 +1,7 @@
 # `make help` lists what there is. The logic lives in Tests/setup.sh and Tests/run.py.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test bench-smoke format clean
+.PHONY: help setup build run test soak bench-smoke format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -17,6 +17,11 @@ run: setup build ## A throwaway PostgreSQL with sample data, and pgweir in front
 
 test: setup build ## Unit tests, then integration tests; the last line says how many passed
 	@python3 Tests/run.py
+
+SOAK_SECONDS ?= 600
+soak: setup build ## Random messages, with pgweir and without, for SOAK_SECONDS (600)
+	@DIFFERENTIAL_SECONDS=$(SOAK_SECONDS) .venv/bin/pytest -s -k random \
+		Tests/Integration/test_differential.py
 
 bench-smoke: setup build ## CPU and throughput beside PgBouncer, in less than a minute
 	@.venv/bin/python Benchmarks/smoke.py

@@ -1,7 +1,8 @@
 """Runs unit tests (swift test), then integration tests (pytest), and adds up what they say.
 
 The last line is "N passed, N failed". Exit code 0 only if tests of both kinds ran and none failed.
-A skipped test counts as failed: what the environment lacks must be seen.
+A skipped test counts as failed: what the environment lacks must be seen. Tests of known defects
+(strict xfail: they must fail until the defect is mended) are counted apart.
 """
 
 import os
@@ -72,6 +73,11 @@ def count_pytest(code, report):
         total, bad = int(suite.get("tests")), 0
         for kind in ("failures", "errors", "skipped"):
             bad += int(suite.get(kind))
+        # A known defect has a test that must fail until it is mended: neither passed nor failed.
+        known = len(suite.findall("testcase/skipped[@type='pytest.xfail']"))
+        if known:
+            print(f"{known} tests of known defects fail as expected")
+        total, bad = total - known, bad - known
     except (OSError, ElementTree.ParseError, AttributeError):
         return 0, 1
     if code != 0 and bad == 0:

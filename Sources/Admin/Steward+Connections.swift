@@ -24,11 +24,11 @@ extension ServerID {
 private func hexadecimal(_ number: UInt64) -> String { "0x" + String(number, radix: 16) }
 
 extension Steward {
-    private static let columnTypes = "ssssssisiTTiiississii"
+    private static let columnTypes = "ssssssisiTTiiississiis"
     private static let columnNames =
         "type user database replication state addr port local_addr local_port connect_time "
         + "request_time wait wait_us close_needed ptr link remote_pid tls application_name "
-        + "prepared_statements id"
+        + "prepared_statements id pinned_by"
     private static let bufferNames =
         "recv_pos pkt_pos pkt_remain send_pos send_remain pkt_avail send_avail"
 
@@ -72,6 +72,7 @@ extension Steward {
             "\(wait / 1_000_000)", "\(wait % 1_000_000)", "0", client.id.pointer,
             client.link?.pointer ?? "", "\(client.linkedProcessID)", client.tls,
             client.applicationName, "\(client.statementCount)", "\(client.number)",
+            client.pinnedBy,
         ]
     }
 
@@ -92,6 +93,7 @@ extension Steward {
             server.isOutdated ? "1" : "0", server.id.pointer, server.link?.pointer ?? "",
             "\(server.processID)", server.tls, server.applicationName,
             "\(server.statementCount)", "\(server.id.slot + 1)",
+            "",
         ]
     }
 }

@@ -259,7 +259,11 @@ struct Steward: ~Copyable {
         if let database { try check(database, "reconnect") }
         let now = MonotonicClock.now()
         for pool in pools(of: database) {
-            let closing = pool.state.withLock { $0.machine.reconnect(at: now) }
+            let closing = pool.state.withLock { state in
+                // Who logs in from now on is greeted as a new server greets.
+                state.welcome = nil
+                return state.machine.reconnect(at: now)
+            }
             if !closing.isEmpty { service.post(.close(closing), to: 0) }
             service.post(.open(pool), to: 0)
         }

@@ -79,6 +79,19 @@ extension SettingKey {
             "Prepared statements kept on each server connection. When full, the least recently "
                 + "used is closed there, and prepared again when it is needed. 0 = statements are "
                 + "passed on untouched, which suits session pooling only."),
+        .service(
+            "pin_policy", \.settings.session.pinPolicy, .choice,
+            "In transaction mode, of a client that leaves what no other server has: temporary "
+                + "objects, advisory locks, cursors WITH HOLD and the like. `pin` = it keeps its "
+                + "server while that is there; `refuse` = it is disconnected."),
+        .service(
+            "max_pinned_servers", \.settings.session.pinnedMax, .count(0...1_000_000),
+            "Servers of one pool that clients may keep so. 0 = no limit."),
+        .service(
+            "audit_releases", \.settings.session.auditsReleases, .flag,
+            "Ask every server after each transaction what is left in its session, whatever the "
+                + "texts show; what they did not show is logged. One more query for each "
+                + "transaction."),
     ]
 
     static let pools: [SettingKey] = [

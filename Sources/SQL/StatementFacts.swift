@@ -29,11 +29,30 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
     /// DROP, DISCARD, CLOSE, unlocking: what held the server may be gone.
     public static let removals = Suspicions(rawValue: 1 << 11)
 
+    /// CREATE: temporary if the search path says so.
+    public static let creations = Suspicions(rawValue: 1 << 12)
+
     /// What a text that runs code which it does not show (DO, CALL) may leave behind.
     public static let anything: Suspicions = [
         .anyParameter, .advisoryLocks, .temporaryObjects, .heldCursors, .channels, .removals,
         .preparedStatements,
     ]
+}
+
+extension Suspicions: CustomStringConvertible {
+    private static let names: [(Suspicions, String)] = [
+        (.anyParameter, "parameters that cannot be asked for"), (.parameters, "parameters"),
+        (.advisoryLocks, "advisory locks"), (.temporaryObjects, "temporary objects"),
+        (.heldCursors, "cursors WITH HOLD"), (.channels, "LISTEN"), (.libraries, "LOAD"),
+        (.seed, "setseed"), (.sequenceReads, "sequence reads"),
+        (.sequenceWrites, "sequence values"), (.preparedStatements, "PREPARE"),
+        (.removals, "removals"), (.creations, "creations"),
+    ]
+
+    /// For users: what keeps a server.
+    public var description: String {
+        Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+    }
 }
 
 /// A session parameter that a text sets or resets for longer than its transaction.

@@ -6,7 +6,11 @@ extension StatementScanner {
     mutating func set(_ text: borrowing RawSpan) {
         if take("local", text) { return }
         if take("session", text) {
-            if take("authorization", text) { return setTo("session_authorization", text) }
+            if take("authorization", text) {
+                // Whoever changes the user leaves the role.
+                touch("role", isReset: true)
+                return setTo("session_authorization", text)
+            }
             if take("characteristics", text) { return setCharacteristics() }
         }
         if take("transaction", text) || take("constraints", text) { return }
@@ -44,7 +48,10 @@ extension StatementScanner {
             noteResetAll()
             return suspect(.anyParameter)
         }
-        if take("session", text) { return touch("session_authorization", isReset: true) }
+        if take("session", text) {
+            touch("role", isReset: true)
+            return touch("session_authorization", isReset: true)
+        }
         if take("time", text) { return touch("timezone", isReset: true) }
         if take("transaction", text) { return }
         guard let name = parameterName(text) else { return suspect(.anyParameter) }

@@ -100,6 +100,7 @@ extension StatementScanner {
     /// CREATE [ OR REPLACE ] [ GLOBAL | LOCAL ] { TEMPORARY | TEMP } …
     mutating func create(_ text: borrowing RawSpan) {
         noteCreate()
+        suspect(.creations)
         if take("or", text) { _ = take("replace", text) }
         _ = take("global", text) || take("local", text)
         if take("temp", text) || take("temporary", text) { suspect(.temporaryObjects) }

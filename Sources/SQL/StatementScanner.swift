@@ -13,6 +13,8 @@ public struct StatementScanner: ~Copyable {
     private var peeked: Token?
     /// CREATE TABLE … AS EXECUTE name is the one place where EXECUTE does not come first.
     private var isInCreate = false
+    /// Whether what stands in quotes is code that runs.
+    private var readsQuotes = false
 
     /// The facts of `text` in `range`.
     public static func facts(
@@ -34,6 +36,7 @@ public struct StatementScanner: ~Copyable {
             if first.kind == .semicolon { continue }
             facts.statementCount += 1
             isInCreate = false
+            readsQuotes = false
             if first.kind == .word { begin(text, first) }
             finish(text)
         }
@@ -107,7 +110,10 @@ public struct StatementScanner: ~Copyable {
     }
 
     private mutating func beginWithD(_ text: borrowing RawSpan, _ first: Token) {
-        if isWord(first, "do", text) { facts.suspicions.formUnion(.anything) }
+        if isWord(first, "do", text) {
+            facts.suspicions.formUnion(.anything)
+            readsQuotes = true
+        }
         if isWord(first, "drop", text) { facts.suspicions.insert(.removals) }
         if isWord(first, "deallocate", text) { deallocate(text) }
         if isWord(first, "discard", text) { discard(text) }
@@ -128,9 +134,38 @@ public struct StatementScanner: ~Copyable {
             switch token.kind {
             case .semicolon: return
             case .word, .quotedIdentifier: note(token, text)
+            case .string, .dollarString: if readsQuotes { readCode(in: token, text) }
             default: break
             }
         }
+    }
+
+    /// A body of code: of its words, those count that would count outside of it.
+    private mutating func readCode(in token: Token, _ text: borrowing RawSpan) {
+        var quote = token.range.lowerBound
+        while quote < token.range.upperBound, Lexer.startsWord(text.uint8(at: quote)) { quote += 1 }
+        var start = quote + 1
+        if token.kind == .dollarString {
+            while start < token.range.upperBound, text.uint8(at: start) != UInt8(ascii: "$") {
+                start += 1
+            }
+            start += 1
+        }
+        guard start < token.range.upperBound else { return }
+        var inner = StatementScanner(start..<token.range.upperBound, true)
+        inner.readsQuotes = true
+        while let word = inner.next(text) {
+            switch word.kind {
+            case .word where inner.isWord(word, "set", text): inner.set(text)
+            case .word where inner.isWord(word, "reset", text): inner.reset(text)
+            case .word, .quotedIdentifier: inner.note(word, text)
+            case .string, .dollarString: inner.readCode(in: word, text)
+            default: break
+            }
+        }
+        facts.suspicions.formUnion(inner.facts.suspicions)
+        facts.parameters += inner.facts.parameters
+        if !inner.facts.boundNames.isEmpty { facts.suspicions.insert(.anyParameter) }
     }
 
     private mutating func note(_ token: Token, _ text: borrowing RawSpan) {

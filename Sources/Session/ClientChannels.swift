@@ -116,6 +116,9 @@ public final class ClientChannels {
     /// The marker was not sent after all.
     public func endMark() { marked[markLast] = nil }
 
+    /// What the listener would deliver behind markers is the server's after all.
+    func forgetMarks() { marked.removeAll() }
+
     /// The client's server has come to the marker: what it says of them from now on is not
     /// delivered.
     func serverSawMark() { owned.formUnion(joining) }

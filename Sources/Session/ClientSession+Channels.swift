@@ -8,12 +8,14 @@ internal import Wire
 extension ClientSession {
     /// Sends ahead of the text what will tell how it ends: outside of a transaction block, LISTEN
     /// to all that the client listens to; inside, a parameter that is set only if it is committed.
+    /// Of a text that is not there whole, the rest may take channels away as well.
     mutating func announceRemovals(
-        _ facts: StatementFacts?, server: inout ServerSession, toServer: inout Outgoing,
-        _ bytes: borrowing RawSpan, _ store: any StatementStore
+        _ facts: StatementFacts, isWhole: Bool = true, server: inout ServerSession,
+        toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) {
-        guard followsState, let channels, !channels.wanted.isEmpty, !channels.isLent, let facts,
-            facts.suspicions.isSuperset(of: [.channels, .removals]), server.isBetweenCommands
+        guard let channels, !channels.wanted.isEmpty, !channels.isLent,
+            !isWhole || facts.suspicions.isSuperset(of: [.channels, .removals]),
+            server.isBetweenCommands
         else { return }
         switch server.status {
         case .idle:

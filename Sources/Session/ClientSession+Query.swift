@@ -9,7 +9,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
-        guard followsState || replacesNames else {
+        guard sharesServers else {
             server.setUnnamed(0, store)
             server.expect(Expectation(.query))
             return .pass
@@ -19,14 +19,16 @@ extension ClientSession {
         let text = textRange(piece, bytes)
         let facts = StatementScanner.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings)
+        forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         note(facts)
-        announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
+        announceRemovals(
+            facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
         noteRemovals(facts)
         // Of a text that is not there whole, the rest may hold anything.
-        if !piece.closes { traces.suspectAnyParameter() }
+        if !piece.closes { traces.suspectAnything() }
+        waitsForReset = facts.isAwaited
         var handling = Handling.pass
-        if replacesNames, piece.closes, !facts.nameUses.isEmpty {
-            waitsForReset = facts.takesStatementsAway
+        if piece.closes, !facts.nameUses.isEmpty {
             handling = replaceNames(
                 facts.nameUses, in: text, of: bytes, server: &server, toServer: &toServer,
                 store: store)
@@ -47,8 +49,41 @@ extension ClientSession {
 
     /// A text with these facts is on its way to the server.
     mutating func note(_ facts: StatementFacts) {
-        guard followsState else { return }
-        traces.note(facts)
+        if facts.suspicions.isEmpty, !facts.resetsAll { return }
+        traces.note(
+            facts,
+            createsTemporary: facts.suspicions.contains(.creations) && hasTemporaryPath)
+    }
+
+    /// Whether CREATE without a schema may make something temporary.
+    private var hasTemporaryPath: Bool {
+        let path = parameters.extra["search_path"] ?? parameters.reported["search_path"]
+        return path?.contains("pg_temp") ?? false
+    }
+
+    /// A text reads what nextval() left in the session, and this client has left nothing there: it
+    /// must not meet what another one left. Only between transactions: inside of one it may.
+    func forgetSequences(
+        _ facts: StatementFacts, server: inout ServerSession, toServer: inout Outgoing,
+        _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) {
+        guard facts.suspicions.contains(.sequenceReads),
+            !traces.hasWrittenSequences, !traces.pins.contains(.sequenceWrites),
+            server.ledger.isEmpty, server.status == .idle
+        else { return }
+        toServer.spill(bytes)
+        ClientMessages.query("DISCARD SEQUENCES", to: &toServer.buffer)
+        server.expectOwnQuery(store)
+    }
+
+    /// What a parameter is for this client when its server reports `value`: after a RESET, which
+    /// gives the server its own default, what the client's login said.
+    func value(of name: String, reported value: String, _ base: ParameterState) -> String {
+        let key = name.lowercased()
+        guard traces.wasReset || traces.touched[key] == true,
+            base.reported[key] == value, let own = startup.reported[key]
+        else { return value }
+        return own
     }
 
     /// Writes the query with our names where the client's stand; statements that the server does
@@ -59,19 +94,27 @@ extension ClientSession {
     ) -> Handling {
         var replaced: [(range: Range<Int>, name: String)] = []
         var hasProvided = false
+        let isBatchOpen = server.isBatchOpen
         for use in uses {
-            guard use.kind == .execute || use.kind == .deallocate,
-                let known = Array(use.name.utf8).withRawSpan({ names.entry($0) })
-            else { continue }
+            guard use.kind == .execute || use.kind == .deallocate else { continue }
+            guard let known = Array(use.name.utf8).withRawSpan({ names.entry($0) }) else {
+                // What it runs was prepared by a text that nobody kept.
+                if use.kind == .execute { traces.suspectAnything() }
+                continue
+            }
             if !server.statements.contains(known.statement) { hasProvided = true }
             server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
             replaced.append((use.range, ServerStatements.name(of: known.statement)))
+            server.replacedNames[known.statement] = known.name
             if use.kind == .deallocate { server.deallocations.append(known.name) }
-            if let facts = known.facts { note(facts.facts) }
+            if let facts = known.facts {
+                note(facts.facts)
+                noteRemovals(facts.facts)
+            }
         }
         guard !replaced.isEmpty else { return .pass }
         toServer.spill(bytes)
-        if hasProvided {
+        if hasProvided, !isBatchOpen {
             // An error in it must not make the server skip the query.
             ClientMessages.sync(to: &toServer.buffer)
             server.expectOwnSync()
@@ -91,6 +134,10 @@ extension ClientSession {
 }
 
 extension StatementFacts {
-    /// DEALLOCATE or DISCARD ALL: what follows must know how it went.
-    var takesStatementsAway: Bool { nameUses.contains { $0.kind != .execute } }
+    /// What follows must know how it went: DEALLOCATE and DISCARD ALL take names away; RESET goes
+    /// to the server's values, and the client is to meet its own.
+    var isAwaited: Bool {
+        resetsAll || parameters.contains(where: \.isReset)
+            || nameUses.contains { $0.kind != .execute }
+    }
 }

@@ -9,7 +9,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.parse))
             return .pass
         }
@@ -18,13 +18,17 @@ extension ClientSession {
         let isUnnamed = !piece.body.isEmpty && bytes.uint8(at: piece.body.lowerBound) == 0
         if isUnnamed {
             guard length <= HeldMessage.unnamedParseByteCountMax else {
-                return parseLongUnnamed(piece, length, of: bytes, server: &server, store: store)
+                return parseLongUnnamed(
+                    piece, length, of: bytes, server: &server, toServer: &toServer, store: store)
             }
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             let statement = store.intern(bytes.extracting(definition))
             let facts = facts(of: statement, definition, bytes, store)
-            announceRemovals(facts?.facts, server: &server, toServer: &toServer, bytes, store)
+            if let facts = facts?.facts {
+                forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+                announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
+            }
             unnamed.change(to: statement, facts: facts)
             server.setUnnamed(statement, store)
             server.expect(Expectation(.parse, changesUnnamed: true))
@@ -32,24 +36,26 @@ extension ClientSession {
         }
         try requireAtMost(HeldMessage.parseByteCountMax, ClientTag.parse, length)
         guard piece.closes else { return .incomplete }
-        guard replacesNames, let nameEnd = bytes.firstOffset(of: 0, in: piece.body) else {
+        guard let nameEnd = bytes.firstOffset(of: 0, in: piece.body) else {
             // The server knows best how to complain about it.
             server.expect(Expectation(.parse))
             return .pass
         }
         let name = bytes.extracting(piece.body.lowerBound..<nameEnd)
-        if let known = names.find(name) {
-            // Whether the name is free is not known until the server has answered.
-            if known.isPending, server.ledger.hasSync { return .stalled }
+        // Whether the name is free may not be known until the server has answered.
+        if isInDoubt(name, server) { return .stalled }
+        if let known = names.entry(name) {
             return parseAgain(
                 known.statement, nameEnd + 1..<piece.body.upperBound, server: &server,
                 toServer: &toServer, bytes: bytes, store: store)
         }
-        if names.isClosing(name), server.ledger.hasSync { return .stalled }
         let definition = nameEnd + 1..<piece.body.upperBound
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
-        announceRemovals(facts?.facts, server: &server, toServer: &toServer, bytes, store)
+        if let facts = facts?.facts {
+            forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+            announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
+        }
         names.parsed(name, as: statement, facts: facts)
         if server.statements.useIfThere(statement) {
             if server.surelyParses(facts) {
@@ -69,16 +75,18 @@ extension ClientSession {
     /// is kept.
     private mutating func parseLongUnnamed(
         _ piece: FramePiece, _ length: Int, of bytes: borrowing RawSpan,
-        server: inout ServerSession, store: any StatementStore
+        server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = piece.body.lowerBound + 1..<piece.body.upperBound
         let end = bytes.firstOffset(of: 0, in: text) ?? text.upperBound
-        note(
-            StatementScanner.facts(
-                of: bytes, in: text.lowerBound..<end,
-                standardConformingStrings: hasConformingStrings))
-        if !piece.closes, followsState { traces.suspectAnyParameter() }
+        let facts = StatementScanner.facts(
+            of: bytes, in: text.lowerBound..<end, standardConformingStrings: hasConformingStrings)
+        note(facts)
+        if !piece.closes { traces.suspectAnything() }
+        announceRemovals(
+            facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
+        noteRemovals(facts)
         unnamed.change(to: 0)
         server.setUnnamed(ServerSession.unnamedUnknown, store)
         server.expect(Expectation(.parse, changesUnnamed: true))
@@ -116,14 +124,16 @@ extension ClientSession {
 
     /// What a Bind executes may leave something behind.
     private mutating func noteBind(
-        _ shared: SharedFacts?, _ piece: FramePiece, afterNames offset: Int,
+        _ facts: StatementFacts, _ piece: FramePiece, portalEnd: Int, afterNames offset: Int,
         _ bytes: borrowing RawSpan
     ) {
-        guard let facts = shared?.facts else { return }
         note(facts)
         noteRemovals(facts)
-        bindsReset = replacesNames && facts.takesStatementsAway
-        guard followsState, !facts.boundNames.isEmpty else { return }
+        if facts.isAwaited {
+            let portal = bytes.extracting(piece.body.lowerBound..<portalEnd)
+            awaitedPortals.insert(portal.hash64())
+        }
+        guard !facts.boundNames.isEmpty else { return }
         guard piece.closes,
             let values = BoundValues(bytes, in: offset..<piece.body.upperBound)
         else { return traces.suspectAnyParameter() }
@@ -140,7 +150,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.bind))
             return .pass
         }
@@ -154,27 +164,27 @@ extension ClientSession {
         }
         let nameRange = portalEnd + 1..<nameEnd
         if nameRange.isEmpty {
-            guard let facts = unnamedFacts(store).map({ $0 }) else {
-                return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
+            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
+            if let facts = unnamedFacts(store)?.facts {
+                guard !isHeldForValues(facts, piece) else { return .incomplete }
+                announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
+                noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
             }
-            guard !isHeldForValues(facts, piece) else { return .incomplete }
-            announceRemovals(facts.facts, server: &server, toServer: &toServer, bytes, store)
-            noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
-            return bindUnnamed(server: &server, toServer: &toServer, bytes, store)
+            provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
+            server.expect(Expectation(.bind))
+            return .pass
         }
+        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
         guard let known = names.entry(bytes.extracting(nameRange)) else {
-            if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
-                return .stalled
-            }
             // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
             server.expect(Expectation(.bind))
             return .pass
         }
-        if known.serial != 0, server.ledger.hasSync { return .stalled }
-        if let facts = known.facts {
+        if let facts = known.facts?.facts {
             guard !isHeldForValues(facts, piece) else { return .incomplete }
-            announceRemovals(facts.facts, server: &server, toServer: &toServer, bytes, store)
-            noteBind(facts, piece, afterNames: nameEnd + 1, bytes)
+            forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+            announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
+            noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
         }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         let length = piece.body.count + scanner.bodyByteCountLeft + 4
@@ -189,13 +199,13 @@ extension ClientSession {
         return .replaced(passesRest: true)
     }
 
-    private mutating func bindUnnamed(
-        server: inout ServerSession, toServer: inout Outgoing, _ bytes: borrowing RawSpan,
-        _ store: any StatementStore
-    ) -> Handling {
-        provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
-        server.expect(Expectation(.bind))
-        return .pass
+    /// What the name stands for depends on whether the server has skipped a message that was sent
+    /// before the last Sync.
+    private func isInDoubt(_ name: borrowing RawSpan, _ server: borrowing ServerSession) -> Bool {
+        guard let known = names.entry(name) else {
+            return names.isClosing(name) && server.ledger.hasSync
+        }
+        return names.isInDoubt(known)
     }
 
     private func unnamedFacts(_ store: any StatementStore) -> SharedFacts? {
@@ -203,8 +213,8 @@ extension ClientSession {
     }
 
     /// The values of a Bind name a parameter: it is looked at whole, if it is not too long.
-    private func isHeldForValues(_ shared: SharedFacts, _ piece: FramePiece) -> Bool {
-        followsState && !piece.closes && !shared.facts.boundNames.isEmpty
+    private func isHeldForValues(_ facts: StatementFacts, _ piece: FramePiece) -> Bool {
+        !piece.closes && !facts.boundNames.isEmpty
             && piece.body.count + scanner.bodyByteCountLeft <= HeldMessage.queryByteCountMax
     }
 
@@ -212,7 +222,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.describe))
             return .pass
         }
@@ -222,18 +232,16 @@ extension ClientSession {
             return .pass
         }
         if nameRange.isEmpty {
+            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
             provideUnnamed(server: &server, toServer: &toServer, bytes: bytes, store: store)
             server.expect(Expectation(.describe))
             return .pass
         }
-        guard let known = names.find(bytes.extracting(nameRange)) else {
-            if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
-                return .stalled
-            }
+        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
+        guard let known = names.entry(bytes.extracting(nameRange)) else {
             server.expect(Expectation(.describe))
             return .pass
         }
-        if known.isPending, server.ledger.hasSync { return .stalled }
         server.provide(known.statement, toServer: &toServer, bytes: bytes, store: store)
         toServer.spill(bytes)
         toServer.buffer.appendMessage(ClientTag.describe) {
@@ -248,7 +256,7 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard replacesNames else {
+        guard sharesServers else {
             server.expect(Expectation(.close))
             return .pass
         }
@@ -263,11 +271,7 @@ extension ClientSession {
             server.expect(Expectation(.close, changesUnnamed: true))
             return .pass
         }
-        if let known = names.find(bytes.extracting(nameRange)) {
-            if known.isPending, server.ledger.hasSync { return .stalled }
-        } else if names.isClosing(bytes.extracting(nameRange)), server.ledger.hasSync {
-            return .stalled
-        }
+        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
         // The server keeps the statement for others; only the client's name goes.
         names.closed(bytes.extracting(nameRange))
         server.expect(
@@ -321,7 +325,7 @@ extension ClientSession {
         return start..<end
     }
 
-    private func holdNames(_ piece: FramePiece, _ tag: UInt8) throws(SessionError) -> Handling {
+    func holdNames(_ piece: FramePiece, _ tag: UInt8) throws(SessionError) -> Handling {
         let length = piece.body.count + scanner.bodyByteCountLeft
         try requireAtMost(HeldMessage.namesByteCountMax, tag, length)
         return .incomplete

@@ -27,29 +27,30 @@ public struct ClientSession: ~Copyable {
     public var processID: UInt32 = 0
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
-    /// Whether names of prepared statements are replaced by ours (not in session mode).
-    public var replacesNames: Bool
-    /// Whether what the client leaves in a session is followed (not in session mode).
-    public var followsState: Bool
+    /// Whether its servers go to other clients too (not in session mode): names of prepared
+    /// statements are replaced by ours, and what the client leaves in a session is followed.
+    public var sharesServers: Bool
     /// A DEALLOCATE or DISCARD is under way; messages behind it wait for its answer.
     var waitsForReset = false
     /// The server was told not to hold back its answer to it.
     var asksForReset = false
-    /// The portal that was bound last holds one; it is under way once executed.
-    var bindsReset = false
+    /// Portals that hold one, by hash of their names; it is under way once executed.
+    var awaitedPortals: Set<UInt64> = []
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
 
-    public init(lengthMax: UInt32, parameters: ParameterState, replacesNames: Bool) {
+    public init(lengthMax: UInt32, parameters: ParameterState, sharesServers: Bool) {
         scanner = FrameScanner(lengthMax: lengthMax)
         self.parameters = parameters
         startup = parameters
-        self.replacesNames = replacesNames
-        followsState = replacesNames
+        self.sharesServers = sharesServers
     }
 
     /// Whether the server has a message of this client only in part, so that it cannot be let go.
     public var isInsidePassedMessage: Bool { passesRest && !scanner.isBetweenFrames }
+
+    /// The server was released.
+    public mutating func unlinked() { traces.hasWrittenSequences = false }
 
     /// Ends the uses of all statements. To be called when the client is gone.
     public mutating func releaseStatements(_ store: any StatementStore) {
@@ -92,11 +93,7 @@ extension ClientSession {
     ) throws(SessionError) -> ClientStep {
         while true {
             let before = scanner
-            let piece: FramePiece?
-            do throws(WireError) {
-                piece = try scanner.next(in: bytes, from: &offset)
-            } catch { throw .clientMalformed(error) }
-            guard let piece else { return .consumed }
+            guard let piece = try nextPiece(bytes, from: &offset) else { return .consumed }
             guard let tag = piece.opens else { continue }
             passesRest = false
             if discardsUntilSync, tag != ClientTag.sync, tag != ClientTag.terminate { continue }
@@ -115,7 +112,7 @@ extension ClientSession {
                 ClientTag.execute, ClientTag.close, ClientTag.functionCall:
                 // Whoever sends slowly holds no server meanwhile.
                 let isHeld =
-                    tag == ClientTag.query && !piece.closes
+                    tag != ClientTag.functionCall && !piece.closes
                     && piece.body.count + scanner.bodyByteCountLeft
                         <= HeldMessage.queryByteCountMax
                 scanner = before
@@ -127,6 +124,14 @@ extension ClientSession {
         }
     }
 
+    private mutating func nextPiece(
+        _ bytes: borrowing RawSpan, from offset: inout Int
+    ) throws(SessionError) -> FramePiece? {
+        do throws(WireError) {
+            return try scanner.next(in: bytes, from: &offset)
+        } catch { throw .clientMalformed(error) }
+    }
+
     /// The client has `server`. Appends what the server is to get, and to the server's ledger.
     public mutating func receivedLinked(
         _ bytes: borrowing RawSpan, from offset: inout Int, server: inout ServerSession,
@@ -134,11 +139,7 @@ extension ClientSession {
     ) throws(SessionError) -> ClientStep {
         while true {
             let before = scanner
-            let piece: FramePiece?
-            do throws(WireError) {
-                piece = try scanner.next(in: bytes, from: &offset)
-            } catch { throw .clientMalformed(error) }
-            guard let piece else { return .consumed }
+            guard let piece = try nextPiece(bytes, from: &offset) else { return .consumed }
             guard let tag = piece.opens else {
                 if passesRest { toServer.pass(piece.start..<piece.body.upperBound, of: bytes) }
                 continue
@@ -149,7 +150,7 @@ extension ClientSession {
                 offset = piece.start
                 return .stalled
             }
-            if waitsForReset, tag != ClientTag.sync, tag != ClientTag.flush {
+            if waitsForReset, !Self.passesReset(tag) {
                 guard server.ledger.isEmpty else {
                     scanner = before
                     offset = piece.start
@@ -190,6 +191,16 @@ extension ClientSession {
         }
     }
 
+    /// Messages that what is under way may itself be waiting for.
+    private static func passesReset(_ tag: UInt8) -> Bool {
+        switch tag {
+        case ClientTag.sync, ClientTag.flush, ClientTag.copyData, ClientTag.copyDone,
+            ClientTag.copyFail:
+            true
+        default: false
+        }
+    }
+
     /// What is to be done with the message that begins in a piece.
     enum Handling {
         /// It goes to the server as it is.
@@ -207,19 +218,27 @@ extension ClientSession {
         server: inout ServerSession, toServer: inout Outgoing, toClient: inout Outgoing,
         store: any StatementStore
     ) throws(SessionError) -> Handling {
-        if server.copy == .fromClient {
-            return try handleInCopy(tag, server: &server)
+        if server.copy == .fromClient, let handling = handleInCopy(tag, server: &server) {
+            return handling
         }
         switch tag {
         case ClientTag.query:
             return handleQuery(
                 piece, of: bytes, server: &server, toServer: &toServer, store: store)
         case ClientTag.execute:
-            if bindsReset { waitsForReset = true }
-            bindsReset = false
+            if !awaitedPortals.isEmpty {
+                guard let end = bytes.firstOffset(of: 0, in: piece.body) else {
+                    return try holdNames(piece, tag)
+                }
+                let portal = bytes.extracting(piece.body.lowerBound..<end)
+                waitsForReset = awaitedPortals.contains(portal.hash64())
+            }
             server.expect(Expectation(.execute))
             return .pass
         case ClientTag.sync:
+            if !awaitedPortals.isEmpty { awaitedPortals.removeAll() }
+            names.endBatch()
+            unnamed.endBatch()
             server.expectSync()
             return .pass
         case ClientTag.flush, ClientTag.copyData:
@@ -228,6 +247,8 @@ extension ClientSession {
             server.noteCopyEnd()
             return .pass
         case ClientTag.functionCall:
+            // It names a function by a number only.
+            if sharesServers { traces.suspectAnything() }
             server.expect(Expectation(.functionCall))
             return .pass
         case ClientTag.parse:
@@ -250,23 +271,25 @@ extension ClientSession {
         }
     }
 
-    /// While the server reads a COPY it ignores Sync and Flush, and takes anything that is not
-    /// part of the copy for its end in error. Source: PostgreSQL documentation, "COPY Operations".
-    private mutating func handleInCopy(
-        _ tag: UInt8, server: inout ServerSession
-    ) throws(SessionError) -> Handling {
+    /// While the server reads a COPY it ignores Sync and Flush. Source: PostgreSQL documentation,
+    /// "COPY Operations". nil = no part of a copy: either the copy has failed already and its error
+    /// is on its way, or the server breaks off the connection.
+    private func handleInCopy(_ tag: UInt8, server: inout ServerSession) -> Handling? {
         switch tag {
-        case ClientTag.copyData, ClientTag.flush, ClientTag.sync:
+        case ClientTag.copyData, ClientTag.flush:
+            if tag == ClientTag.copyData { server.syncsHeld = 0 }
             return .pass
+        case ClientTag.sync:
+            // Of no use to the server, unless it has failed already and its error is on its way.
+            server.syncsHeld += 1
+            return .replaced(passesRest: false)
         case ClientTag.copyDone, ClientTag.copyFail:
             server.copy = .ended
-            return .pass
-        case ClientTag.query, ClientTag.parse, ClientTag.bind, ClientTag.describe,
-            ClientTag.execute, ClientTag.close, ClientTag.functionCall:
-            server.copy = .ended
+            server.syncsHeld = 0
             return .pass
         default:
-            throw .clientUnexpected(tag: tag)
+            server.copy = .ended
+            return nil
         }
     }
 }

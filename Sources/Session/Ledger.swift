@@ -60,6 +60,9 @@ public struct Expectation: Equatable, Sendable {
 /// handed on only when its ledger is empty.
 public struct Ledger: Sendable {
     private var entries: Deque<Expectation> = []
+    /// Counted, because a client may have thousands of messages under way and each may ask.
+    private var syncCount = 0
+    private var endCount = 0
 
     public init() {}
 
@@ -72,10 +75,12 @@ public struct Ledger: Sendable {
         // A copy that nobody can have begun has no end.
         if entry.kind == .copyEnd, entries.isEmpty { return }
         entries.append(entry)
+        count(entry, 1)
     }
 
     public mutating func removeHead() -> Expectation? {
-        let head = entries.popFirst()
+        guard !entries.isEmpty else { return nil }
+        let head = remove(at: 0)
         while entries.first?.kind == .copyEnd { entries.removeFirst() }
         return head
     }
@@ -86,11 +91,27 @@ public struct Ledger: Sendable {
     }
 
     /// Whether a Sync is owed, so that an error ends there.
-    public var hasSync: Bool { entries.contains { $0.kind == .sync } }
+    public var hasSync: Bool { syncCount > 0 }
 
     /// Whether a ReadyForQuery is owed.
-    public var hasEnd: Bool {
-        entries.contains { $0.kind == .sync || $0.kind == .query || $0.kind == .functionCall }
+    public var hasEnd: Bool { endCount > 0 }
+
+    private mutating func remove(at index: Int) -> Expectation {
+        let entry = entries.remove(at: index)
+        count(entry, -1)
+        return entry
+    }
+
+    private mutating func count(_ entry: Expectation, _ change: Int) {
+        switch entry.kind {
+        case .sync:
+            syncCount += change
+            endCount += change
+        case .query, .functionCall:
+            endCount += change
+        case .parse, .bind, .describe, .execute, .close, .copyEnd:
+            break
+        }
     }
 
     /// After an error in the extended protocol the server skips everything up to the next Sync.
@@ -99,7 +120,7 @@ public struct Ledger: Sendable {
     public mutating func dropThroughError(_ dropped: (Expectation) -> Void) -> Bool {
         while let head = entries.first {
             if head.kind == .sync { return true }
-            entries.removeFirst()
+            _ = remove(at: 0)
             if head.kind != .copyEnd { dropped(head) }
         }
         return false
@@ -111,24 +132,22 @@ public struct Ledger: Sendable {
         case open
         /// CopyDone or CopyFail was sent.
         case ended
-        /// A message that is no part of a copy breaks it off. The server does not answer it.
-        case brokenOff(by: Expectation?)
+        /// A message that is no part of a copy was sent.
+        case brokenOff
     }
 
     /// A COPY FROM STDIN begins, asked for by the head. The server ignores the Syncs that it reads
-    /// before the copy's end, and does not answer the message that breaks it off.
+    /// before the copy's end. Another message fails the copy, or meets one that has failed already.
     public mutating func beginCopy() -> CopyAhead {
         while entries.count > 1 {
             switch entries[1].kind {
             case .sync:
-                entries.remove(at: 1)
+                _ = remove(at: 1)
             case .copyEnd:
-                entries.remove(at: 1)
+                _ = remove(at: 1)
                 return .ended
             case .parse, .bind, .describe, .execute, .close, .query, .functionCall:
-                // Behind an Execute the error takes it out, with all up to the next Sync.
-                guard entries[0].kind == .query else { return .brokenOff(by: nil) }
-                return .brokenOff(by: entries.remove(at: 1))
+                return .brokenOff
             }
         }
         return .open

@@ -24,6 +24,7 @@ extension ServerSession {
         _ marker: String, payload: String, toServer: inout ByteBuffer, store: any StatementStore
     ) {
         handover = .marking
+        hears.insert(marker)
         self.marker = marker
         markerPayload = payload
         expectOwnQuery(store)
@@ -68,8 +69,28 @@ extension ServerSession {
 
     // MARK: Notifications
 
+    /// What the server says it listens to, once the client's transaction is over.
+    mutating func settleChannels(
+        _ heard: Set<String>, _ question: StateQuestion, client: inout ClientSession
+    ) {
+        hears = heard
+        if handover != .none, !heard.contains(marker) {
+            // The client has left all channels, and ours with them.
+            handover = .none
+            client.channels?.forgetMarks()
+        }
+        let clients = heard.subtracting([marker])
+        if client.channels == nil, !clients.isEmpty { client.channels = ClientChannels() }
+        client.channels?.settle(serverHears: clients, committed: question.committedWitnesses)
+    }
+
     /// Whether notifications are looked at; otherwise they pass.
-    func catches(_ client: borrowing ClientSession) -> Bool { isListener || client.followsState }
+    func catches(_ client: borrowing ClientSession) -> Bool { isListener || client.sharesServers }
+
+    /// Whether the server may listen for `client`; what it hears otherwise somebody else has left.
+    private func mayHear(for client: borrowing ClientSession) -> Bool {
+        !hears.isEmpty || client.traces.mayListen || question?.traces.mayListen ?? false
+    }
 
     /// The server sent a notification. `bytes` are what ranges in `toClient` refer to.
     mutating func notified(
@@ -85,6 +106,7 @@ extension ServerSession {
             client.channels?.serverSawMark()
             return
         }
+        guard mayHear(for: client) else { return }
         // The pool's listener brings it.
         if let channels = client.channels, channels.owned.contains(notification.channel) { return }
         toClient.spill(bytes)

@@ -11,12 +11,16 @@ extension ServerSession {
     /// Asks what `client` may have left, if there is a doubt. Returns whether an answer is to come;
     /// otherwise the client's traces are settled.
     public mutating func ask(
-        about client: inout ClientSession, toServer: inout ByteBuffer, store: any StatementStore
+        about client: inout ClientSession, isAudit: Bool = false, toServer: inout ByteBuffer,
+        store: any StatementStore
     ) -> Bool {
-        guard !client.traces.suspected.isEmpty || client.traces.wasReset else { return false }
+        guard isAudit || !client.traces.suspected.isEmpty || client.traces.wasReset else {
+            return false
+        }
         let question = StateQuestion(
             client.traces, reported: parameters.reported, extra: parameters.extra,
-            witnesses: client.channels?.witnesses ?? [])
+            asksAll: isAudit, witnesses: client.channels?.witnesses ?? [])
+        client.traces.asked()
         guard !question.isEmpty else {
             settle(question, client: &client, store)
             return false
@@ -37,6 +41,7 @@ extension ServerSession {
 
     /// The question failed: nobody knows what is there, so the server stays with its client.
     public mutating func unanswered(client: inout ClientSession) {
+        if question?.traces.mayListen ?? false { client.traces.pins.insert(.channels) }
         question = nil
         client.traces.answered()
         client.traces.pins.insert(.anyParameter)
@@ -46,12 +51,13 @@ extension ServerSession {
     private mutating func settle(
         _ question: StateQuestion, client: inout ClientSession, _ store: any StatementStore
     ) {
-        let traces = client.traces
+        let traces = question.traces
         let extra = extraParameters(question, traces)
+        noteSurprises(question, traces, extra)
         var wanted = (reported: parameters.reported, extra: extra)
         // What was reset goes back to what the client began with, not to what the server did.
         for (name, value) in client.startup.extra where extra[name] == nil {
-            if traces.wasReset || traces.touched[name] == true { wanted.extra[name] = value }
+            wanted.extra[name] = value
         }
         for (name, value) in client.startup.reported
         where !ParameterState.fixed.contains(name)
@@ -63,15 +69,31 @@ extension ServerSession {
             ParameterState(reported: parameters.reported, extra: extra, isProven: true))
         client.parameters = store.canonical(
             ParameterState(reported: wanted.reported, extra: wanted.extra, isProven: true))
+        client.traces.answered()
         let asked = question.kinds.reduce(into: Suspicions()) { $0.formUnion($1) }
         client.traces.pins = client.traces.pins.subtracting(asked).union(question.found)
             .union(traces.suspected.intersection([.libraries, .seed]))
-        client.traces.answered()
-        if let heard = question.channels {
-            hears = heard.subtracting([marker])
-            if client.channels == nil, !hears.isEmpty { client.channels = ClientChannels() }
-            client.channels?.settle(serverHears: hears, committed: question.committedWitnesses)
+        if let heard = question.channels { settleChannels(heard, question, client: &client) }
+    }
+
+    /// An audit has found what no text showed.
+    private mutating func noteSurprises(
+        _ question: StateQuestion, _ traces: SessionTraces, _ extra: [String: String]
+    ) {
+        guard question.isAudit else { return }
+        var found: [String] = []
+        var kinds = question.found.subtracting(traces.suspected.union(traces.pins))
+        let isHeardOf = traces.mayListen || question.channels?.isSubset(of: hears) ?? true
+        if !isHeardOf { kinds.insert(.channels) }
+        if !kinds.isEmpty { found.append("\(kinds)") }
+        if !traces.suspected.contains(.anyParameter) {
+            let before = parameters.extra
+            for name in Set(extra.keys).union(before.keys).sorted()
+            where extra[name] != before[name] && traces.touched[name] == nil {
+                found.append("parameter \(name)")
+            }
         }
+        surprise = found.isEmpty ? nil : found.joined(separator: ", ")
     }
 
     /// What the session has set and does not report.
@@ -83,14 +105,12 @@ extension ServerSession {
             extra = all.filter { parameters.reported[$0.key] == nil }
         }
         for (name, value) in question.named {
-            let old = parameters.extra[name]
-            let isGone = value == nil || (name == "role" && value == "none")
-            let wasReset = (traces.touched[name] ?? traces.wasReset) && value != old
-            if isGone || wasReset && question.allParameters?[name] == nil {
-                extra[name] = nil
-            } else if question.allParameters == nil || name == "role" || name.contains(".") {
-                extra[name] = value
-            }
+            let isListed = name != "role" && !name.contains(".")
+            if isListed, question.allParameters != nil { continue }
+            let wasReset = traces.touched[name] ?? traces.wasReset
+            let isUnset =
+                value == nil || (name == "role" && value == "none") || (wasReset && value == "")
+            extra[name] = isUnset ? nil : value
         }
         return extra
     }

@@ -63,15 +63,34 @@ extension ServerSession {
         _ tag: UInt8, _ piece: FramePiece, _ bytes: borrowing RawSpan,
         client: borrowing ClientSession, toClient: inout Outgoing
     ) {
-        if tag == ServerTag.errorResponse, piece.closes, client.replacesNames,
+        if tag == ServerTag.errorResponse, piece.closes, client.sharesServers,
             let body = ServerStatements.withClientNames(
-                bytes.extracting(piece.body), client.names)
+                bytes.extracting(piece.body), client.names, replacedNames)
         {
             toClient.spill(bytes)
             toClient.buffer.appendMessage(ServerTag.errorResponse) { $0.append(body) }
             return
         }
+        if tag == ServerTag.parameterStatus {
+            return passReport(piece, bytes, client: client, toClient: &toClient)
+        }
         toClient.pass(piece.start..<piece.body.upperBound, of: bytes)
+    }
+
+    /// A parameter that was reset is for the client what its login said, not the server's default.
+    private func passReport(
+        _ piece: FramePiece, _ bytes: borrowing RawSpan, client: borrowing ClientSession,
+        toClient: inout Outgoing
+    ) {
+        guard let end = bytes.firstOffset(of: 0, in: piece.body),
+            let wanted = client.parameters.reported[
+                bytes.string(in: piece.body.lowerBound..<end).lowercased()],
+            wanted != bytes.string(in: end + 1..<max(end + 1, piece.body.upperBound - 1))
+        else { return toClient.pass(piece.start..<piece.body.upperBound, of: bytes) }
+        toClient.spill(bytes)
+        ServerMessages.parameterStatus(
+            name: bytes.string(in: piece.body.lowerBound..<end), value: wanted,
+            to: &toClient.buffer)
     }
 
     /// Messages that change what we know are looked at whole; all others stream through.
@@ -97,14 +116,20 @@ extension ServerSession {
                 question?.read(bytes.extracting(piece.body))
             }
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
-        case ServerTag.noticeResponse, ServerTag.notificationResponse:
+        case ServerTag.noticeResponse:
+            return ledger.head?.disposition != .swallow
+        case ServerTag.notificationResponse:
+            // Only in session mode.
             return ledger.head?.disposition != .swallow
         case ServerTag.parameterStatus:
             return reportParameter(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.readyForQuery:
             return try ready(piece, bytes, &client, store)
         case ServerTag.errorResponse:
-            return failed(bytes.extracting(piece.body), client: &client, store: store)
+            let body = bytes.extracting(piece.body)
+            let isTold = failed(body, client: &client, store: store)
+            if isTold, ErrorFields(body: body).isFatal { saidFatal = true }
+            return isTold
         case ServerTag.commandComplete:
             if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
             noteHandedOver()
@@ -129,7 +154,7 @@ extension ServerSession {
             if ledger.head?.kind == .query { return try headIsForwarded(tag) { $0 == .query } }
             return try pop(.describe, tag, client: &client, store: store)
         case ServerTag.copyInResponse:
-            beginCopy(&client, store)
+            beginCopy()
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.copyOutResponse, ServerTag.copyBothResponse:
             copy = .toClient
@@ -185,7 +210,10 @@ extension ServerSession {
         self.status = status
         copy = .none
         isReady = ledger.isEmpty && !skipsUntilSync
-        if ledger.isEmpty { deallocations.removeAll() }
+        if ledger.isEmpty {
+            deallocations.removeAll()
+            replacedNames.removeAll()
+        }
         if status == .idle { tally.transactionCount += 1 }
         if head.kind == .query, head.disposition == .swallow {
             if case .failed = ownQuery {} else { ownQuery = .succeeded }
@@ -245,26 +273,12 @@ extension ServerSession {
     }
 
     /// CopyInResponse: what is on its way already is part of the copy, or breaks it off.
-    private mutating func beginCopy(_ client: inout ClientSession, _ store: any StatementStore) {
+    private mutating func beginCopy() {
         switch ledger.beginCopy() {
         case .open:
             copy = .fromClient
-        case .ended:
+        case .ended, .brokenOff:
             copy = .ended
-        case .brokenOff(let entry):
-            copy = .ended
-            guard let entry else { return }
-            if entry.changesNames {
-                for freed in client.names.undo(1) { store.release(freed) }
-            }
-            if entry.changesUnnamed {
-                for freed in client.unnamed.undo(1, failed: false) where freed != 0 {
-                    store.release(freed)
-                }
-            }
-            if entry.kind == .parse, statements.remove(entry.statement) {
-                store.release(entry.statement)
-            }
         }
     }
 
@@ -279,7 +293,8 @@ extension ServerSession {
         let value = body.string(in: nameEnd + 1..<valueEnd)
         parameters = store.canonical(parameters.reporting(name, value))
         if ledger.head?.disposition == .swallow { return false }
-        client.parameters = store.canonical(client.parameters.reporting(name, value))
+        client.parameters = store.canonical(
+            client.parameters.reporting(name, client.value(of: name, reported: value, base)))
         return true
     }
 

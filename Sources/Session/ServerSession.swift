@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 internal import SQL
 public import Wire
 
@@ -31,9 +31,17 @@ public struct ServerSession: ~Copyable {
     public var ownQuery = OwnQuery.none
     /// What it was asked before its release, and what it said.
     var question: StateQuestion?
+    /// Syncs that came in a COPY FROM STDIN behind its last data, and were not passed on.
+    var syncsHeld = 0
+    /// It has said that it closes the connection, and why.
+    public internal(set) var saidFatal = false
+    /// What the last audit found that no text had shown; until the worker has looked.
+    public var surprise: String?
     /// Names of the client's that a Query under way deallocates, in the order of its text.
     var deallocations: [[UInt8]] = []
-    /// What it listened to when it was last asked.
+    /// What the client calls the statements that Queries under way name.
+    var replacedNames: [UInt64: [UInt8]] = [:]
+    /// Channels that it listened to when it was last asked, and that of our marker.
     public internal(set) var hears: Set<String> = []
     public internal(set) var handover = Handover.none
     /// The channel of the last marker.
@@ -107,6 +115,22 @@ public struct ServerSession: ~Copyable {
         expect(Expectation(.sync, .swallow))
     }
 
+    /// The copy has failed: the server waits for the Syncs that were held back. To be called when
+    /// what it said has been used. Returns whether there is something to send.
+    public mutating func sendHeldSyncs(to toServer: inout ByteBuffer) -> Bool {
+        guard syncsHeld > 0, copy == .none else { return false }
+        guard skipsUntilSync else {
+            syncsHeld = 0
+            return false
+        }
+        for _ in 0..<syncsHeld {
+            ClientMessages.sync(to: &toServer)
+            expectSync()
+        }
+        syncsHeld = 0
+        return true
+    }
+
     /// CopyDone or CopyFail of a copy that has not begun as far as we know.
     mutating func noteCopyEnd() { ledger.append(Expectation(.copyEnd)) }
 
@@ -130,6 +154,9 @@ public struct ServerSession: ~Copyable {
     /// The link to a client ended; its unnamed statement may stay for the next one to replace.
     public mutating func unlinked() {
         isUnnamedOfThisLink = false
+        question = nil
+        surprise = nil
+        handover = .none
         statements.endBatch()
     }
 
@@ -237,12 +264,17 @@ extension ServerSession {
             copy = .ended
         }
         guard isBatchOpen else { return }
+        if !skipsUntilSync {
+            // A Sync alone would commit what the client has not.
+            ClientMessages.failingParse(to: &toServer.buffer)
+            expect(Expectation(.parse, .swallow))
+        }
         ClientMessages.sync(to: &toServer.buffer)
         expectSync()
     }
 
     /// Whether the server waits for a Sync.
-    private var isBatchOpen: Bool {
+    var isBatchOpen: Bool {
         guard let last = ledger.last else { return skipsUntilSync || !isReady }
         switch last.kind {
         case .parse, .bind, .describe, .execute, .close: return true

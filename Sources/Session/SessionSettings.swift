@@ -1,5 +1,14 @@
 public import Pooling
 
+/// What becomes of a client in transaction mode that leaves something in its server's session which
+/// cannot be taken to another server.
+public enum PinPolicy: String, Sendable, Equatable, CaseIterable {
+    /// It keeps the server while that is there.
+    case pin
+    /// It is disconnected.
+    case refuse
+}
+
 /// What steers the sessions of one database and user. Durations of zero mean "no limit".
 public struct SessionSettings: Sendable, Equatable {
     /// `pool_mode`.
@@ -28,6 +37,14 @@ public struct SessionSettings: Sendable, Equatable {
     /// Prepared statements kept per server; zero = names are passed on as they are.
     /// `max_prepared_statements`.
     public var preparedStatementsMax = 200
+
+    /// What becomes of a client that leaves what keeps its server. `pin_policy`.
+    public var pinPolicy = PinPolicy.pin
+    /// Most servers of one pool that clients keep in transaction mode; 0 = no limit.
+    /// `max_pinned_servers`.
+    public var pinnedMax = 0
+    /// Ask every server what its client has left, whatever the texts say. `audit_releases`.
+    public var auditsReleases = false
 
     public init() {}
 }

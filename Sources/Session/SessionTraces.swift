@@ -13,32 +13,46 @@ public struct SessionTraces: Sendable {
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
     public var pins: Suspicions = []
+    /// A question is under way; what it finds may pin.
+    private var isAsked = false
+    /// The search path may have changed since the last answer.
+    private(set) var isPathInDoubt = false
     /// The client has read what nextval() left, so that its servers are kept from then on.
     var readsSequences = false
+    /// It has called nextval() since its server was linked, or inserted something.
+    var hasWrittenSequences = false
 
     public init() {}
-
-    /// Kinds of state that keep the server with its client.
-    static let pinning: Suspicions = [
-        .advisoryLocks, .temporaryObjects, .heldCursors, .libraries, .seed, .sequenceWrites,
-        .preparedStatements,
-    ]
 
     /// Whether the server holds nothing but what the next client's parameters replace.
     public var isClean: Bool { suspected.isEmpty && pins.isEmpty }
 
     /// A text with these facts is on its way to the server.
-    mutating func note(_ facts: StatementFacts) {
-        let suspicions = facts.suspicions
-        if suspicions.isEmpty && !facts.resetsAll { return }
+    mutating func note(_ facts: StatementFacts, createsTemporary: Bool = false) {
+        var suspicions = facts.suspicions
+        if createsTemporary || isPathInDoubt, suspicions.contains(.creations) {
+            suspicions.insert(.temporaryObjects)
+        }
         suspected.formUnion(
-            suspicions.subtracting([.sequenceReads, .sequenceWrites]))
+            suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations, .removals]))
         // What holds the server may be gone now: it is asked again.
-        if !suspicions.contains(.removals) { suspected.remove(.removals) }
-        if suspicions.contains(.removals), pins.isEmpty { suspected.remove(.removals) }
+        if suspicions.contains(.removals), !pins.isEmpty || isAsked {
+            suspected.insert(.removals)
+        }
+        noteSequences(suspicions)
         if readsSequences, suspicions.contains(.sequenceWrites) { pins.insert(.sequenceWrites) }
-        for parameter in facts.parameters { touched[parameter.name] = parameter.isReset }
+        for parameter in facts.parameters {
+            touched[parameter.name] = parameter.isReset
+            if parameter.name == "search_path" { isPathInDoubt = true }
+        }
+        if suspicions.contains(.anyParameter) { isPathInDoubt = true }
         if facts.resetsAll { wasReset = true }
+    }
+
+    private mutating func noteSequences(_ suspicions: Suspicions) {
+        if suspicions.contains(.sequenceWrites) { hasWrittenSequences = true }
+        // What it reads was written in a transaction that is over, maybe on another server.
+        if suspicions.contains(.sequenceReads), !hasWrittenSequences { readsSequences = true }
     }
 
     mutating func touch(_ name: String) {
@@ -46,12 +60,24 @@ public struct SessionTraces: Sendable {
         suspected.insert(.parameters)
     }
 
+    mutating func suspectAnything() { suspected.formUnion(.anything) }
     mutating func suspectAnyParameter() { suspected.insert(.anyParameter) }
 
-    /// The server was asked and has answered.
+    /// The server has answered, and the client's parameters are known.
     mutating func answered() {
+        isAsked = false
+        isPathInDoubt = touched["search_path"] != nil || suspected.contains(.anyParameter)
+    }
+
+    /// Whether notifications may be on their way to the client.
+    var mayListen: Bool { pins.union(suspected).contains(.channels) }
+
+    /// The server is asked about all of it; what is noted from now on comes after the question.
+    mutating func asked() {
+        isAsked = true
         suspected = []
         touched.removeAll()
+        hasWrittenSequences = false
         wasReset = false
     }
 }

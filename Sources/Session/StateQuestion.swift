@@ -10,6 +10,10 @@ public struct StateQuestion: Sendable {
     /// Kinds whose columns come first, in this order.
     let kinds: [Suspicions]
     let asksAllParameters: Bool
+    /// Everything is asked for, whatever the texts say.
+    let isAudit: Bool
+    /// What was suspected when it was asked; what the client has sent since then is not in it.
+    let traces: SessionTraces
     /// Names asked for one by one, because no list has them.
     let names: [String]
     /// Asked for by name as well, behind the others.
@@ -51,13 +55,18 @@ public struct StateQuestion: Sendable {
 
     init(
         _ traces: SessionTraces, reported: [String: String], extra: [String: String],
-        witnesses: [ClientChannels.Witness] = []
+        asksAll: Bool = false, witnesses: [ClientChannels.Witness] = []
     ) {
         // Once something pins, a DROP or an unlock may have ended it.
         let asked = traces.suspected.union(traces.pins)
-        kinds = Self.questions.map(\.kind).filter { asked.contains($0) }
-        asksAllParameters = asked.contains(.anyParameter)
-        self.witnesses = asked.contains(.channels) ? witnesses : []
+        isAudit = asksAll
+        self.traces = traces
+        kinds = Self.questions.map(\.kind).filter { asksAll || asked.contains($0) }
+        self.witnesses = kinds.contains(.channels) ? witnesses : []
+        // Only the list says whether a parameter is set: a RESET may have been rolled back.
+        asksAllParameters =
+            asksAll || asked.contains(.anyParameter)
+            || traces.touched.contains { $0.value && !$0.key.contains(".") && $0.key != "role" }
         var names = Set(traces.touched.keys)
         if asksAllParameters {
             names.formUnion(extra.keys)
@@ -75,7 +84,8 @@ public struct StateQuestion: Sendable {
         }
         if asksAllParameters {
             columns.append(
-                "(SELECT pg_catalog.string_agg(name || pg_catalog.chr(1) || setting, "
+                "(SELECT pg_catalog.string_agg("
+                    + "name || pg_catalog.chr(1) || pg_catalog.current_setting(name), "
                     + "pg_catalog.chr(2)) FROM pg_catalog.pg_settings WHERE source = 'session' "
                     + "AND name NOT LIKE 'transaction%')")
         }

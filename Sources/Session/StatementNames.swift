@@ -19,6 +19,8 @@ public struct StatementNames: Sendable {
     private var collided: [Entry] = []
     private var changes: Deque<Change> = []
     private var lastSerial: UInt64 = 0
+    /// Changes up to this one were sent before the last Sync.
+    private var batchSerial: UInt64 = 0
     /// By hash of the name: Closes that are not acknowledged.
     private var closing: [UInt64: Int] = [:]
 
@@ -51,6 +53,13 @@ public struct StatementNames: Sendable {
         }
         return nil
     }
+
+    /// A Sync was sent.
+    mutating func endBatch() { batchSerial = lastSerial }
+
+    /// Whether the Parse that made `entry` may yet be skipped, and what uses it not: it was sent
+    /// before the last Sync and is not answered.
+    func isInDoubt(_ entry: Entry) -> Bool { entry.serial != 0 && entry.serial <= batchSerial }
 
     func entry(_ name: borrowing RawSpan) -> Entry? {
         guard let entry = byHash[name.hash64()] else { return nil }

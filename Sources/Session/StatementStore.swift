@@ -88,9 +88,10 @@ public struct ServerStatements: Sendable {
 
     /// `body` of an error with our names replaced by the client's; nil when none is in it.
     static func withClientNames(
-        _ body: borrowing RawSpan, _ names: borrowing StatementNames
+        _ body: borrowing RawSpan, _ names: borrowing StatementNames,
+        _ replaced: [UInt64: [UInt8]]
     ) -> [UInt8]? {
-        var replaced: [UInt8] = []
+        var text: [UInt8] = []
         var copied = 0
         var offset = 0
         let letters = Array(prefix.utf8)
@@ -103,14 +104,14 @@ public struct ServerStatements: Sendable {
             while end < body.byteCount, isDigit(body.uint8(at: end)) { end += 1 }
             let digits = body.string(in: start + letters.count..<end)
             guard let statement = UInt64(digits, radix: 36),
-                let name = names.name(of: statement)
+                let name = replaced[statement] ?? names.name(of: statement)
             else { continue }
-            replaced += body.extracting(copied..<start).array() + name
+            text += body.extracting(copied..<start).array() + name
             copied = end
             offset = end
         }
         guard copied > 0 else { return nil }
-        return replaced + body.extracting(copied..<body.byteCount).array()
+        return text + body.extracting(copied..<body.byteCount).array()
     }
 
     /// Of base 36, lower case.

@@ -10,9 +10,18 @@ struct UnnamedStatement: Sendable {
     /// What it was before each change that is not answered yet, the oldest first. Uses are kept.
     private var before: Deque<UInt64> = []
 
+    /// Whether it was changed since the last Sync; what fails before that skips its users too.
+    private var isOfThisBatch = false
+
+    /// Whether a change that waits for its answer may yet be skipped, and its users not.
+    var isInDoubt: Bool { !before.isEmpty && !isOfThisBatch }
+
+    mutating func endBatch() { isOfThisBatch = false }
+
     /// A message that makes it `statement` was sent. The caller has added a use.
     mutating func change(to statement: UInt64, facts: SharedFacts? = nil) {
         before.append(current)
+        isOfThisBatch = true
         current = statement
         self.facts = facts
         isFactsKnown = true

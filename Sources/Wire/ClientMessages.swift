@@ -54,6 +54,15 @@ public enum ClientMessages {
         buffer.appendMessage(ClientTag.password) { $0.append(data) }
     }
 
+    /// A Parse that no server can understand: it ends a batch in error.
+    public static func failingParse(to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.parse) {
+            $0.append(UInt8(0))
+            $0.append(cString: "client disconnected")
+            $0.append(bigEndian: UInt16(0))
+        }
+    }
+
     public static func flush(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.flush) }
 
     public static func sync(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.sync) }

@@ -59,6 +59,9 @@ public struct ErrorFields: Equatable, Sendable {
     public var detail = ""
     public var hint = ""
 
+    /// Whether the sender closes the connection.
+    public var isFatal: Bool { severity == "FATAL" || severity == "PANIC" }
+
     /// Reads the body of an ErrorResponse or NoticeResponse. Never fails: what is not there is "".
     public init(body: borrowing RawSpan) {
         var offset = 0

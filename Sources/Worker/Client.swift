@@ -10,6 +10,8 @@ enum ClientPhase: Equatable {
     case login
     /// Logged in, waits until a first server has told its parameters. To `idle`.
     case greeting(ticket: UInt64, since: Instant)
+    /// A server is asked whether it accepts the parameters of its login. To `idle`.
+    case proving(ServerID)
     /// Nothing asked. To `waiting`, `linked`.
     case idle
     /// In the pool's queue. To `linked`.
@@ -53,6 +55,8 @@ struct Client: ~Copyable {
     var transactionAt = Instant.zero
     var timerAt = Instant.never
     var isCounted = false
+    /// Counted in its pool as one that keeps a server.
+    var isPinned = false
     var budgetKeys: [Budget.Key] = []
 
     init(

@@ -72,6 +72,8 @@ public struct ClientReport: Sendable {
     public var tls: String
     public var applicationName: String
     public var statementCount: Int
+    /// What keeps its server in transaction mode; empty = nothing.
+    public var pinnedBy: String
     public var linkedProcessID: UInt32
     /// Received and not yet passed on.
     public var heldByteCount: Int

@@ -19,15 +19,34 @@ final class ParameterStates: Sendable {
         }
     }
 
+    private struct Tables: Sendable {
+        var states: [Key: ParameterState] = [:]
+        /// What a server made of what a client named at its login.
+        var proofs: [Key: ParameterState] = [:]
+    }
+
     private static let countMax = 10_000
-    private let table = Guarded([Key: ParameterState]())
+    private let tables = Guarded(Tables())
 
     func canonical(_ state: ParameterState) -> ParameterState {
-        table.withLock { table in
-            if let known = table[Key(state: state)] { return known }
-            if table.count >= Self.countMax { table.removeAll() }
-            table[Key(state: state)] = state
+        tables.withLock { tables in
+            if let known = tables.states[Key(state: state)] { return known }
+            if tables.states.count >= Self.countMax { tables.states.removeAll() }
+            tables.states[Key(state: state)] = state
             return state
         }
+    }
+
+    /// A server has accepted `wanted`, and reports `made`.
+    func prove(_ wanted: ParameterState, as made: ParameterState) {
+        tables.withLock { tables in
+            if tables.proofs.count >= Self.countMax { tables.proofs.removeAll() }
+            tables.proofs[Key(state: wanted)] = made
+        }
+    }
+
+    /// What a server made of `wanted` when it was asked before; nil = it was not.
+    func proof(of wanted: ParameterState) -> ParameterState? {
+        tables.withLock { $0.proofs[Key(state: wanted)] }
     }
 }

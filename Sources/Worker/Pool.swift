@@ -55,6 +55,8 @@ public struct PoolState: Sendable {
     public var statistics = PoolStatistics()
     /// Since when there is neither a client nor a server; nil = there is, or nobody has looked.
     var unusedSince: Instant?
+    /// Servers that clients keep in transaction mode, because of what they hold.
+    var pinnedCount = 0
     /// Who held the servers for the longest, when it was last asked for.
     var holders: (text: String, at: Instant)?
     /// Which host the next connection goes to.

@@ -20,6 +20,10 @@ struct PoolLimits {
     let checkDelay: Int64
     /// Whether the reset query runs after each release.
     let resetsAlways: Bool
+    let pinPolicy: PinPolicy
+    /// 0 = no limit.
+    let pinnedMax: Int
+    let auditsReleases: Bool
     /// Whether anything is due of a client that has a server.
     let watchesLinked: Bool
 
@@ -27,6 +31,9 @@ struct PoolLimits {
         resetsAlways = session.resetsAlways && !session.resetQuery.isEmpty
         checkDelay = session.checkQuery == nil ? .max : pool.serverCheckDelay.nanoseconds
         mode = session.mode
+        pinPolicy = session.pinPolicy
+        pinnedMax = session.pinnedMax
+        auditsReleases = session.auditsReleases
         queryTimeout = Limit(session.queryTimeout)
         queryWaitTimeout = Limit(session.queryWaitTimeout)
         queryWaitNotify = Limit(session.queryWaitNotify)
@@ -35,6 +42,7 @@ struct PoolLimits {
         clientIdleTimeout = Limit(session.clientIdleTimeout)
         watchesLinked =
             queryTimeout.isSet || idleTransactionTimeout.isSet || transactionTimeout.isSet
+            || clientIdleTimeout.isSet
     }
 }
 

@@ -67,6 +67,8 @@ struct Server: ~Copyable {
     /// Cancel connections to it that are not closed yet.
     var cancelCount = 0
     var resetsDone = false
+    /// Audited since its client last sent something.
+    var isAudited = false
     /// Its client left and may have left something behind.
     var needsCleaning = false
     /// The pool's listener: not counted in the pool.

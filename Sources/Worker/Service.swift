@@ -22,7 +22,7 @@ public final class Service: Sendable {
     let settingsBox: Guarded<ServiceSettings>
     let servers: Slab<Server>
     let serverSlots: Guarded<SlotAllocator>
-    let statements: any StatementStore
+    let statements: SharedStatements
     let resolver: Resolver
     let clientTLS: Guarded<TLSContext?>
     let serverTLS: Guarded<TLSContext?>
@@ -113,7 +113,9 @@ public final class Service: Sendable {
                     || old.serverTLS != settings.serverTLS
                 state.profile = profile
                 state.machine.settings = profile.pool
-                return isElsewhere ? state.machine.reconnect(at: now) : []
+                guard isElsewhere else { return [] }
+                state.welcome = nil
+                return state.machine.reconnect(at: now)
             }
             if !closing.isEmpty { post(.close(closing), to: 0) }
         }
@@ -129,43 +131,39 @@ struct Budget {
         case host(String, UInt16)
     }
 
-    private var servers: [Key: Int] = [:]
-    private var clients: [Key: Int] = [:]
+    private var servers = Counts()
+    private var clients = Counts()
     var clientCount = 0
 
-    func serverCount(_ key: Key) -> Int { servers[key] ?? 0 }
-    func clientCount(_ key: Key) -> Int { clients[key] ?? 0 }
+    func serverCount(_ key: Key) -> Int { servers[key] }
+    func clientCount(_ key: Key) -> Int { clients[key] }
 
     /// Counts one server under all `limits` (0 = no limit), or none: then the limit that is full.
-    mutating func addServer(_ limits: [(key: Key, max: Int)]) -> Key? {
-        for limit in limits where limit.max > 0 && serverCount(limit.key) >= limit.max {
-            return limit.key
-        }
-        for limit in limits { servers[limit.key, default: 0] += 1 }
-        return nil
-    }
+    mutating func addServer(_ limits: [(key: Key, max: Int)]) -> Key? { servers.add(limits) }
+    mutating func removeServer(_ keys: [Key]) { servers.remove(keys) }
+    /// As `addServer`.
+    mutating func addClient(_ limits: [(key: Key, max: Int)]) -> Key? { clients.add(limits) }
+    mutating func removeClient(_ keys: [Key]) { clients.remove(keys) }
 
-    mutating func removeServer(_ keys: [Key]) {
-        for key in keys {
-            let count = serverCount(key) - 1
-            precondition(count >= 0, "a server was counted off twice")
-            servers[key] = count == 0 ? nil : count
-        }
-    }
+    private struct Counts {
+        private var counts: [Key: Int] = [:]
 
-    mutating func addClient(_ limits: [(key: Key, max: Int)]) -> Key? {
-        for limit in limits where limit.max > 0 && clientCount(limit.key) >= limit.max {
-            return limit.key
-        }
-        for limit in limits { clients[limit.key, default: 0] += 1 }
-        return nil
-    }
+        subscript(_ key: Key) -> Int { counts[key] ?? 0 }
 
-    mutating func removeClient(_ keys: [Key]) {
-        for key in keys {
-            let count = clientCount(key) - 1
-            precondition(count >= 0, "a client was counted off twice")
-            clients[key] = count == 0 ? nil : count
+        mutating func add(_ limits: [(key: Key, max: Int)]) -> Key? {
+            for limit in limits where limit.max > 0 && self[limit.key] >= limit.max {
+                return limit.key
+            }
+            for limit in limits { counts[limit.key, default: 0] += 1 }
+            return nil
+        }
+
+        mutating func remove(_ keys: [Key]) {
+            for key in keys {
+                let count = self[key] - 1
+                precondition(count >= 0, "something was counted off twice")
+                counts[key] = count == 0 ? nil : count
+            }
         }
     }
 }

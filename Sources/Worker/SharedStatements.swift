@@ -20,7 +20,7 @@ final class SharedStatements: StatementStore, Sendable {
     }
 
     private let table = Guarded(Table())
-    private let parameterStates = ParameterStates()
+    let parameterStates = ParameterStates()
 
     var count: Int { table.withLock { $0.entries.count } }
 

@@ -61,7 +61,7 @@ extension Worker where Loop: ~Copyable {
             with: Client(
                 id: id, socket: socket, isUnix: isUnix,
                 session: ClientSession(
-                    lengthMax: settings.messageLengthMax, parameters: .empty, replacesNames: true),
+                    lengthMax: settings.messageLengthMax, parameters: .empty, sharesServers: true),
                 at: now))
         armClientReceive(slot)
         updateTimer(ofClient: slot)

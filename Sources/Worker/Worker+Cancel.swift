@@ -39,7 +39,7 @@ extension Worker where Loop: ~Copyable {
                 !servers[Int(server.slot)].awaitsOwnQuery
             else { return }
             sendCancel(toServer: Int(server.slot))
-        case .login, .greeting, .idle, .console, .closing:
+        case .login, .greeting, .proving, .idle, .console, .closing:
             break
         }
     }

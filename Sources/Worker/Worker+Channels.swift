@@ -8,28 +8,23 @@ internal import Wire
 // Clients that listen: their channels go to their pool's listener, its notifications to them.
 
 extension Worker where Loop: ~Copyable {
-    /// The transaction is over and the server was asked what it listens to. Returns whether it
-    /// stays with its client until the pool's listener hears all of that.
-    mutating func handChannelsOver(_ serverSlot: Int, _ slot: Int) -> Bool {
-        guard let channels = clients[slot].session.channels else { return false }
-        if channels.registered != channels.wanted, canHandOver(channels, slot) {
-            registerChannels(slot, channels.registered, channels.wanted)
-            channels.registered = channels.wanted
-        }
-        guard !servers[serverSlot].session.hears.isEmpty else { return false }
+    /// The transaction is over and the server was asked what it listens to, and it is to be
+    /// kept until the pool's listener hears all of that: the next step.
+    mutating func handChannelsOver(_ serverSlot: Int, _ slot: Int) {
+        // One query of ours at a time.
+        guard let channels = clients[slot].session.channels,
+            servers[serverSlot].session.isReleasable, !servers[serverSlot].session.hears.isEmpty
+        else { return }
         switch servers[serverSlot].session.handover {
         case .marking, .leaving:
-            return true
+            break
         case .marked where channels.joining.isEmpty:
             leaveServersChannels(serverSlot)
         case .none, .marked:
             // After a failure it is tried again when the client has changed its channels.
-            guard canHandOver(channels, slot),
-                !clients[slot].session.traces.pins.contains(.channels)
-            else { return true }
+            guard !clients[slot].session.traces.pins.contains(.channels) else { return }
             beginHandover(serverSlot, slot, channels)
         }
-        return true
     }
 
     /// Names and payloads come in the encoding of the connection, and the listener has its own.
@@ -85,15 +80,30 @@ extension Worker where Loop: ~Copyable {
         for place in waiting {
             let slot = Int(place)
             guard clients.isTaken(slot), case .linked(let server) = clients[slot].phase,
-                servers[Int(server.slot)].session.isReleasable,
-                clients[slot].session.traces.suspected.isEmpty
+                servers[Int(server.slot)].session.isReleasable
             else { continue }
-            // A release would follow from what the server says next.
-            _ = handChannelsOver(Int(server.slot), slot)
+            settle(Int(server.slot))
         }
     }
 
     // MARK: Registering
+
+    /// What the client listens to since its last transaction is the pool's listener's to hear; or
+    /// else it keeps its server.
+    mutating func registerChannels(_ slot: Int) {
+        guard let channels = clients[slot].session.channels,
+            channels.registered != channels.wanted
+        else { return }
+        var registered = channels.wanted
+        if !canHandOver(channels, slot) {
+            registered.formIntersection(channels.registered)
+            if registered != channels.wanted {
+                clients[slot].session.traces.pins.insert(.channels)
+            }
+        }
+        registerChannels(slot, channels.registered, registered)
+        channels.registered = registered
+    }
 
     private mutating func registerChannels(
         _ slot: Int, _ registered: Set<String>, _ wanted: Set<String>
@@ -168,7 +178,7 @@ extension Worker where Loop: ~Copyable {
             guard servers[serverSlot].session.isReleasable,
                 servers[serverSlot].session.mayNotify(clients[slot].session)
             else { return }
-        case .login, .greeting, .console, .closing:
+        case .login, .greeting, .proving, .console, .closing:
             return
         }
         var out = ByteBuffer()

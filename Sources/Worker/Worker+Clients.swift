@@ -63,7 +63,8 @@ extension Worker where Loop: ~Copyable {
     /// Whether reading on would only pile up bytes.
     func mustPause(_ slot: Int) -> Bool {
         switch clients[slot].phase {
-        case .waiting, .greeting: return clients[slot].held.count > heldByteCountMax
+        case .waiting, .greeting, .proving:
+            return clients[slot].held.count > heldByteCountMax
         case .linked(let server):
             return clients[slot].isStalled || !servers[Int(server.slot)].unsent.isEmpty
                 || (servers[Int(server.slot)].awaitsOwnQuery
@@ -133,7 +134,7 @@ extension Worker where Loop: ~Copyable {
             switch clients[slot].phase {
             case .login:
                 guard clientLogin(slot, bytes, from: &offset) else { return }
-            case .greeting, .waiting, .closing:
+            case .greeting, .proving, .waiting, .closing:
                 if clients[slot].phase == .closing { offset = bytes.byteCount }
                 return
             case .console:
@@ -178,6 +179,7 @@ extension Worker where Loop: ~Copyable {
     ) {
         var step = ClientStep.consumed
         let start = offset
+        if servers[serverSlot].session.isReleasable { clients[slot].transactionAt = now }
         do throws(SessionError) {
             step = try clients[slot].session.receivedLinked(
                 bytes, from: &offset, server: &servers[serverSlot].session, toServer: &toServer,
@@ -199,6 +201,7 @@ extension Worker where Loop: ~Copyable {
             return settle(serverSlot)
         }
         servers[serverSlot].requestedAt = now
+        servers[serverSlot].isAudited = false
         if servers[serverSlot].busySince == .zero { servers[serverSlot].busySince = now }
         armServerReceive(serverSlot)
         if mustPause(slot) { pauseClient(slot) }
@@ -271,7 +274,7 @@ extension Worker where Loop: ~Copyable {
             removeClient(slot)
         case .linked(let server):
             armServerReceive(Int(server.slot))
-        case .login, .greeting, .idle, .waiting, .console:
+        case .login, .greeting, .proving, .idle, .waiting, .console:
             armClientReceive(slot)
         }
         if clients.isTaken(slot) { notifyClient(slot) }

@@ -23,11 +23,12 @@ extension Worker where Loop: ~Copyable {
             send(slot, last.bytes)
             guard clients.isTaken(slot) else { return }
         }
+        countPin(slot, false)
         clients[slot].phase = .closing
         switch phase {
         case .waiting(let ticket, _), .greeting(let ticket, _):
             leaveQueue(slot, ticket)
-        case .linked(let server):
+        case .linked(let server), .proving(let server):
             orphan(Int(server.slot), of: slot)
         case .login, .idle, .console, .closing:
             break

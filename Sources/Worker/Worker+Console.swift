@@ -103,7 +103,7 @@ extension Worker where Loop: ~Copyable {
         var linkedProcessID: UInt32 = 0
         let state: String
         switch clients[slot].phase {
-        case .login: state = "login"
+        case .login, .proving: state = "login"
         case .greeting(_, let since), .waiting(_, let since):
             state = "waiting"
             waitingSince = since
@@ -124,7 +124,8 @@ extension Worker where Loop: ~Copyable {
             requestedAt: clients[slot].requestedAt, waitingSince: waitingSince, link: link,
             tls: tls,
             applicationName: clients[slot].session.parameters.reported["application_name"] ?? "",
-            statementCount: clients[slot].session.names.count, linkedProcessID: linkedProcessID,
+            statementCount: clients[slot].session.names.count,
+            pinnedBy: "\(clients[slot].session.traces.pins)", linkedProcessID: linkedProcessID,
             heldByteCount: clients[slot].held.count, unsentByteCount: clients[slot].unsent.count)
     }
 
@@ -133,7 +134,7 @@ extension Worker where Loop: ~Copyable {
         for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             switch clients[slot].phase {
             case .linked, .console, .closing: break
-            case .login, .greeting, .idle, .waiting: closeClient(slot, reply)
+            case .login, .greeting, .proving, .idle, .waiting: closeClient(slot, reply)
             }
         }
     }

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import Pooling
+internal import SQL
 internal import Session
 internal import Wire
 
@@ -52,7 +53,7 @@ extension Worker where Loop: ~Copyable {
         servers[slot].phase = .held
         // One that has rested may have been closed by PostgreSQL; who has just been busy has not.
         let idleTime = now.nanoseconds &- idleSince.nanoseconds
-        guard idleTime > 50_000_000 else { return !beginCheck(slot, after: idleTime) }
+        guard idleTime > 2_000_000 else { return !beginCheck(slot, after: idleTime) }
         switch Sockets.hasUnreadBytes(servers[slot].socket) {
         case .clean:
             return !beginCheck(slot, after: idleTime)
@@ -95,12 +96,9 @@ extension Worker where Loop: ~Copyable {
             servers[serverSlot].tally.waitTime += now.nanoseconds &- since.nanoseconds
             if link(serverSlot, to: slot, since: since) { useHeld(slot) }
         case .greeting:
-            // It only waited to learn what the server's parameters are.
-            checkin(serverSlot)
-            guard isClient(slot, client.generation) else { return }
-            greet(slot)
-            if isClient(slot, client.generation) { useHeld(slot) }
-        case .login, .idle, .linked, .console, .closing:
+            clients[slot].phase = .login
+            if admit(slot, on: serverSlot) { useHeld(slot) }
+        case .login, .proving, .idle, .linked, .console, .closing:
             checkin(serverSlot)
         }
         if isClient(slot, client.generation), !mustPause(slot) { armClientReceive(slot) }
@@ -109,10 +107,7 @@ extension Worker where Loop: ~Copyable {
     /// The client owns the server from now on. Returns whether its bytes can go on at once.
     private mutating func link(_ serverSlot: Int, to slot: Int, since: Instant) -> Bool {
         if case .login = clients[slot].phase {
-            // A server was idle although nobody had been greeted yet.
-            checkin(serverSlot)
-            greet(slot)
-            return clients.isTaken(slot)
+            return admit(slot, on: serverSlot)
         }
         servers[serverSlot].phase = .linked(clients[slot].id)
         servers[serverSlot].tally.assignmentCount += 1
@@ -128,7 +123,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Makes the server's parameters the client's, in front of its first message. Values that no
     /// server has accepted yet are waited for, because what follows must not run without them.
-    private mutating func fitParameters(_ serverSlot: Int, to slot: Int) -> Bool {
+    mutating func fitParameters(_ serverSlot: Int, to slot: Int) -> Bool {
         let wanted = clients[slot].session.parameters
         guard let query = servers[serverSlot].session.parameters.change(to: wanted) else {
             clients[slot].session.parameters = servers[serverSlot].session.parameters
@@ -164,7 +159,7 @@ extension Worker where Loop: ~Copyable {
             countKept(serverSlot)
             return armServerReceive(serverSlot)
         }
-        guard !askBeforeRelease(serverSlot, slot) else { return }
+        guard !askBeforeRelease(serverSlot, slot, limits) else { return }
         unlink(serverSlot, slot)
         if limits.resetsAlways {
             beginTidying(serverSlot)
@@ -184,31 +179,11 @@ extension Worker where Loop: ~Copyable {
         updateTimer(ofClient: slot)
     }
 
-    /// Asks the server what its client has left, if there is a doubt. Returns whether it stays with
-    /// its client, until it has answered or because of what it holds.
-    private mutating func askBeforeRelease(_ serverSlot: Int, _ slot: Int) -> Bool {
-        if !clients[slot].session.traces.isClean {
-            let isAsked = servers[serverSlot].session.ask(
-                about: &clients[slot].session, toServer: &toServer.buffer,
-                store: service.statements)
-            if isAsked { flushToServer(serverSlot, RawSpan()) }
-            guard !isAsked else {
-                armServerReceive(serverSlot)
-                return true
-            }
-        }
-        let isHandingOver = handChannelsOver(serverSlot, slot)
-        guard isHandingOver || !clients[slot].session.traces.pins.isEmpty else { return false }
-        let id = clients[slot].id
-        notifyClient(slot)
-        if isClient(slot, id.generation) { armServerReceive(serverSlot) }
-        return true
-    }
-
     private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
         servers[serverSlot].session.unlinked()
         servers[serverSlot].tally.transactionTime +=
             now.nanoseconds &- clients[slot].transactionAt.nanoseconds
+        clients[slot].session.unlinked()
         clients[slot].phase = .idle
         clients[slot].requestedAt = now
         servers[serverSlot].phase = .held
@@ -223,6 +198,10 @@ extension Worker where Loop: ~Copyable {
         }
         // A cancel that is still under way must not meet the next client's query.
         guard servers[serverSlot].cancelCount == 0 else { return }
+        // Its next owner may be another worker, which must get all that it says.
+        guard !servers[serverSlot].isReceiving else {
+            return loop.cancel(token(.serverReceive, ofServer: serverSlot))
+        }
         let id = servers[serverSlot].id
         let openedAt = servers[serverSlot].openedAt
         let statistics = takeTally(serverSlot)
@@ -280,8 +259,14 @@ extension Worker where Loop: ~Copyable {
         guard servers.isTaken(serverSlot) else { return }
         servers[serverSlot].awaitsOwnQuery = false
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
+        let pins = clients[slot].session.traces.pins
         servers[serverSlot].needsCleaning =
-            !clients[slot].session.traces.isClean || !servers[serverSlot].session.hears.isEmpty
+            !clients[slot].session.traces.isClean || servers[serverSlot].session.isQuestioned
+            || !servers[serverSlot].session.hears.isEmpty
+        // No command takes these back.
+        if !pins.isDisjoint(with: [.seed, .libraries]) {
+            servers[serverSlot].session.isTainted = true
+        }
         beginTidying(serverSlot)
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")

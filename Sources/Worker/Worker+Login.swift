@@ -181,14 +181,8 @@ extension Worker where Loop: ~Copyable {
             state.statistics.loginCount += 1
             if let key = login.scramClientKey { state.learnedClientKey = key }
         }
-        clients[slot].session.replacesNames =
-            profile.session.mode != .session && profile.session.preparedStatementsMax > 0
-        clients[slot].session.followsState = profile.session.mode != .session
-        if pool.state.withLock({ $0.welcome != nil }) {
-            greet(slot)
-            return clients.isTaken(slot)
-        }
-        return checkout(slot)
+        clients[slot].session.sharesServers = profile.session.mode != .session
+        return enter(slot)
     }
 
     private mutating func countInDatabase(
@@ -211,71 +205,5 @@ extension Worker where Loop: ~Copyable {
         return .fatal(
             .tooManyConnections, "client connections exceeded (max_user_client_connections)",
             detail: "User \"\(request.user)\" has \(profile.userClientsMax).")
-    }
-
-    /// Tells the client that it is in: parameters, cancel key, ready.
-    mutating func greet(_ slot: Int) {
-        guard let pool = clients[slot].pool, let login = clients[slot].login else { return }
-        let (welcome, base) = pool.state.withLock { ($0.welcome, $0.welcomeParameters) }
-        guard let welcome else { return }
-        let wanted = wantedParameters(login.request, base, slot)
-        clients[slot].session.parameters = wanted
-        clients[slot].session.startup = wanted
-        clients[slot].session.processID = processID(ofClient: slot)
-        clients[slot].session.identity =
-            UInt64(clients[slot].id.generation) << 32 | UInt64(processID(ofClient: slot))
-        var reply = ByteBuffer()
-        ServerMessages.authenticationOk(to: &reply)
-        for parameter in welcome.parameters {
-            let value = wanted.reported[parameter.name.lowercased()] ?? parameter.value
-            ServerMessages.parameterStatus(name: parameter.name, value: value, to: &reply)
-        }
-        let key = Digest.randomBytes(login.request.minor >= 2 ? 32 : 4)
-        clients[slot].cancelKey = key
-        ServerMessages.backendKeyData(
-            processID: processID(ofClient: slot), key: key, to: &reply)
-        ServerMessages.readyForQuery(.idle, to: &reply)
-        clients[slot].phase = .idle
-        clients[slot].login = nil
-        clients[slot].requestedAt = now
-        send(slot, reply.bytes)
-        guard clients.isTaken(slot) else { return }
-        if settings.logsConnections {
-            service.log(.info, "\(name(ofClient: slot)) logged in")
-        }
-        updateTimer(ofClient: slot)
-    }
-
-    /// Worker in the high byte, place in the low three, from 1 on; never negative.
-    func processID(ofClient slot: Int) -> UInt32 { UInt32(index) << 24 | UInt32(slot + 1) }
-
-    private func wantedParameters(
-        _ request: StartupRequest, _ base: ParameterState, _ slot: Int
-    ) -> ParameterState {
-        var reported = base.reported
-        var extra: [String: String] = [:]
-        var differs = false
-        for parameter in request.parameters
-        where !settings.ignoredStartupParameters.contains(parameter.name) {
-            if let known = reported[parameter.name] {
-                guard !ParameterState.fixed.contains(parameter.name) else { continue }
-                if known != parameter.value {
-                    reported[parameter.name] = parameter.value
-                    differs = true
-                }
-            } else {
-                extra[parameter.name] = parameter.value
-                differs = true
-            }
-        }
-        if settings.addsHostToApplicationName {
-            let peer = Sockets.peerAddress(clients[slot].socket).map { "\($0)" } ?? "unix"
-            let name = reported["application_name"] ?? ""
-            reported["application_name"] = (name.isEmpty ? "app" : name) + " - " + peer
-            differs = true
-        }
-        guard differs else { return base }
-        return service.statements.canonical(
-            ParameterState(reported: reported, extra: extra, isProven: false))
     }
 }

@@ -255,11 +255,11 @@ extension Worker where Loop: ~Copyable {
             openingFailed(slot, reason)
         case .linked(let client):
             let clientSlot = Int(client.slot)
-            let wasTold = servers[slot].session.ledger.isEmpty
+            let wasTold = servers[slot].session.saidFatal
             closeServer(slot, reason)
             guard isClient(clientSlot, client.generation) else { return }
             clients[clientSlot].phase = .idle
-            _ = wasTold
+            guard !wasTold else { return closeClient(clientSlot, nil) }
             closeClient(
                 clientSlot,
                 .fatal(.connectionFailure, "server conn crashed?", detail: "Server: \(reason)."))

@@ -34,6 +34,11 @@ extension Worker where Loop: ~Copyable {
                 starvedServers.append(servers[slot].id)
                 return
             }
+            if completion.result == -125 {
+                // ECANCELED: it was on its way back to the pool.
+                if servers[slot].phase == .held { checkin(slot) } else { armServerReceive(slot) }
+                return
+            }
             let reason =
                 completion.result == 0
                 ? "the server closed the connection" : SocketError.text(of: -completion.result)
@@ -141,6 +146,9 @@ extension Worker where Loop: ~Copyable {
             return serverLost(slot, error.reply.detail ?? error.reply.message)
         }
         servers[slot].tally.sentByteCount += toClient.byteCount
+        if servers[slot].session.sendHeldSyncs(to: &toServer.buffer) {
+            flushToServer(slot, RawSpan())
+        }
         flushToClient(clientSlot, bytes)
     }
 
@@ -162,7 +170,7 @@ extension Worker where Loop: ~Copyable {
         switch servers[slot].phase {
         case .linked(let client):
             let clientSlot = Int(client.slot)
-            if clients[clientSlot].isStalled {
+            if clients[clientSlot].isStalled, !isDoubtful(slot, clientSlot) {
                 clients[clientSlot].isStalled = false
                 useHeld(clientSlot)
                 guard isServer(slot, servers[slot].id.generation),
@@ -184,11 +192,23 @@ extension Worker where Loop: ~Copyable {
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
             servers[slot].deadline = .never
             checkin(slot)
-        case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .held:
+        case .held:
+            if servers[slot].session.isReleasable { checkin(slot) } else { armServerReceive(slot) }
+        case .resolving, .connecting, .askingTLS, .handshake, .loggingIn:
             armServerReceive(slot)
         case .idle:
             break
         }
+    }
+
+    /// The transaction is over, and before anything else of its client runs, the server must be
+    /// asked what it has left, or be given the client's parameters again.
+    private func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
+        guard clients[clientSlot].session.sharesServers, servers[slot].session.isReleasable else {
+            return false
+        }
+        return !clients[clientSlot].session.traces.suspected.isEmpty
+            || servers[slot].session.parameters !== clients[clientSlot].session.parameters
     }
 
     /// In statement mode a transaction block is an error.
@@ -204,9 +224,10 @@ extension Worker where Loop: ~Copyable {
                 hint: "Use pool_mode = transaction."))
     }
 
-    /// A copy that the client has begun may only now wait for its data.
+    /// A copy that the client has begun may only now wait for its data, or a failed batch for its
+    /// Sync.
     private mutating func finishOrphan(_ slot: Int) {
-        if servers[slot].session.copy == .fromClient {
+        if servers[slot].session.copy == .fromClient || servers[slot].session.skipsUntilSync {
             servers[slot].session.finishForOrphan(&toServer)
             flushToServer(slot, RawSpan())
             guard servers.isTaken(slot) else { return }
@@ -227,6 +248,10 @@ extension Worker where Loop: ~Copyable {
         servers[slot].session.parameters = made
         guard case .linked(let client) = servers[slot].phase else { return true }
         let clientSlot = Int(client.slot)
+        if case .proving = clients[clientSlot].phase {
+            if proved(clientSlot, on: slot, made) { useHeld(clientSlot) }
+            return false
+        }
         clients[clientSlot].session.parameters = made
         guard servers[slot].awaitsOwnQuery else { return true }
         servers[slot].awaitsOwnQuery = false
@@ -254,6 +279,10 @@ extension Worker where Loop: ~Copyable {
                     + "asked what the client has left: \(fields.message)")
             servers[slot].session.unanswered(client: &clients[Int(client.slot)].session)
             return true
+        }
+        if case .proving = clients[Int(client.slot)].phase {
+            refuted(Int(client.slot), on: slot, fields)
+            return false
         }
         if servers[slot].session.handover != .none {
             handoverFailed(slot, of: Int(client.slot), fields)

@@ -64,7 +64,7 @@ extension Worker where Loop: ~Copyable {
             return (.never, .login)
         }
         switch clients[slot].phase {
-        case .login, .greeting:
+        case .login, .greeting, .proving:
             return (loginEnd(slot), .serverForLogin)
         case .idle:
             return (limits.clientIdleTimeout.end(from: clients[slot].requestedAt), .idle)
@@ -99,17 +99,16 @@ extension Worker where Loop: ~Copyable {
         let asked = servers[serverSlot].requestedAt
         let isBusy = !servers[serverSlot].session.ledger.isEmpty
         let isInTransaction = servers[serverSlot].session.status != .idle
+        guard isBusy || isInTransaction else {
+            // It keeps its server, and does nothing.
+            return (limits.clientIdleTimeout.end(from: asked), .idle)
+        }
         var soonest = (
             at: limits.transactionTimeout.end(from: clients[slot].transactionAt),
             what: ClientDue.transaction
         )
-        if isBusy {
-            let end = limits.queryTimeout.end(from: asked)
-            if end < soonest.at { soonest = (end, .queryTime) }
-        } else if isInTransaction {
-            let end = limits.idleTransactionTimeout.end(from: asked)
-            if end < soonest.at { soonest = (end, .idleTransaction) }
-        }
+        let end = (isBusy ? limits.queryTimeout : limits.idleTransactionTimeout).end(from: asked)
+        if end < soonest.at { soonest = (end, isBusy ? .queryTime : .idleTransaction) }
         return soonest
     }
 

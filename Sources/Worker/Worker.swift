@@ -29,7 +29,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var plain = ByteBuffer()
     var cipher = ByteBuffer()
     /// Stands in for the client that an orphaned server has no more.
-    var nobody = ClientSession(lengthMax: 4, parameters: .empty, replacesNames: true)
+    var nobody = ClientSession(lengthMax: 4, parameters: .empty, sharesServers: true)
     var listeners: [Listener] = []
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
@@ -95,17 +95,34 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
             loop.turn(until: deadline, isPollOnly: !mailbox.isEmpty)
             now = loop.now()
             readMail()
-            while let completion = loop.nextCompletion() { handle(completion) }
+            while let completion = loop.nextCompletion() {
+                handle(completion)
+                dropLeftovers()
+            }
             runTimers()
+            dropLeftovers()
             armStarved()
         }
         closeAll()
     }
 
+    /// What an event wrote must have been sent with it: afterwards nobody knows for whom it was,
+    /// and the next one must not get it.
+    private mutating func dropLeftovers() {
+        guard !toServer.isEmpty || !toClient.isEmpty else { return }
+        assertionFailure("bytes were written and not sent")
+        service.log(.error, "worker \(index): bytes of nobody were dropped: a defect of ours")
+        toServer.removeAll()
+        toClient.removeAll()
+    }
+
     private mutating func readMail() {
         guard !mailbox.isEmpty else { return }
         mailbox.drain(into: &mails)
-        for mail in mails { handle(mail) }
+        for mail in mails {
+            handle(mail)
+            dropLeftovers()
+        }
         mails.removeAll(keepingCapacity: true)
     }
 
@@ -219,7 +236,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         switch clients[slot].phase {
         case .waiting(let own, _), .greeting(let own, _):
             if ticket == nil || ticket == own { closeClient(slot, reply) }
-        case .login, .idle, .linked, .console, .closing:
+        case .login, .proving, .idle, .linked, .console, .closing:
             break
         }
     }

@@ -86,7 +86,9 @@ def module_pooler(request, postgres):
 
     yield get
     if holder.get("pooler"):
+        surprises = holder["pooler"].surprises()
         stop_pooler(holder["pooler"])
+        assert not surprises, surprises
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 pytestmark = pytest.mark.pgweir_or_direct
-SETTINGS = {"default_pool_size": 1}
+SETTINGS = {"default_pool_size": 1, "audit_releases": True}
 
 
 @pytest.fixture
@@ -173,3 +173,146 @@ def test_deallocate_of_a_name_of_the_protocol(two):
     assert second.pgconn.exec_prepared(b"one", []).get_value(0, 0) == b"second"
     first.pgconn.prepare(b"one", b"select 'again'")
     assert first.pgconn.exec_prepared(b"one", []).get_value(0, 0) == b"again"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("-c nosuch=1", 'unrecognized configuration parameter "nosuch"'),
+        ("-c work_mem=abc", 'invalid value for parameter "work_mem": "abc"'),
+        ("-c work_mem=5MB -c statement_timeout=x", 'invalid value for parameter "statement_timeout'),
+    ],
+)
+def test_wrong_startup_parameters_fail_at_the_login(pooler, options, words):
+    with pytest.raises(psycopg.OperationalError, match=words):
+        psycopg.connect(pooler.uri(), options=options)
+    with psycopg.connect(pooler.uri(), options="-c work_mem=5MB", autocommit=True) as connection:
+        assert show(connection, "work_mem") == "5MB"
+    with psycopg.connect(pooler.uri(), autocommit=True) as connection:
+        assert show(connection, "work_mem") == "4MB"
+
+
+@pytest.mark.pgweir_only
+def test_an_audit_sees_what_no_text_shows(start_pooler, postgres):
+    postgres.sql(
+        "create or replace function hidden() returns text language sql as"
+        " $$ select set_config('work_mem', '3MB', false) $$"
+    )
+    pooler = start_pooler({"default_pool_size": 1, "audit_releases": True})
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("select hidden()")
+        assert show(second, "work_mem") == "4MB"
+        assert show(first, "work_mem") == "3MB"
+    assert "audit: no text showed what it left: parameter work_mem" in pooler.log.read_text()
+
+
+@pytest.mark.pgweir_only
+def test_pins_can_be_refused(start_pooler):
+    pooler = start_pooler({"pin_policy": "refuse"})
+    with psycopg.connect(pooler.uri(), autocommit=True) as connection:
+        connection.execute("create temp table gone (a int) on commit drop")
+        connection.execute("create temp table kept (a int)")
+        with pytest.raises(psycopg.Error):
+            for _ in range(50):
+                connection.execute("select 1")
+                time.sleep(0.02)
+    assert "refused (The session holds: temporary objects." in pooler.log.read_text()
+
+
+@pytest.mark.pgweir_only
+def test_pins_can_be_seen_and_limited(start_pooler):
+    pooler = start_pooler({"max_pinned_servers": 1})
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("select pg_advisory_lock(1)")
+        with psycopg.connect(pooler.uri("pgweir", user="admin"), autocommit=True) as console:
+            cursor = console.execute("show clients")
+            names = [column.name for column in cursor.description]
+            pins = [row[names.index("pinned_by")] for row in cursor.fetchall()]
+        assert sorted(filter(None, pins)) == ["advisory locks"]
+        second.execute("create temp table kept (a int)")
+        with pytest.raises(psycopg.Error):
+            for _ in range(50):
+                second.execute("select 1")
+                time.sleep(0.02)
+        assert "max_pinned_servers is 1." in pooler.log.read_text()
+        first.execute("select pg_advisory_unlock(1)")
+        with psycopg.connect(pooler.uri(), autocommit=True) as third:
+            third.execute("create temp table kept (a int)")
+            for _ in range(3):
+                assert third.execute("select count(*) from kept").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["do $$ begin perform set_config('app.hidden', 'x', false); end $$"],
+        ["do $$ begin execute 'set app.hidden = ''x'''; end $$"],
+        ["prepare p as select set_config('app.hidden', 'x', false)", "execute p", "deallocate p"],
+        ["prepare p as select pg_advisory_lock(5)", "execute p", "deallocate p"],
+        ["set search_path = pg_temp", "create table mine (a int)"],
+        ["select 1 --" + "x" * 1_100_000 + "\n, pg_advisory_lock(6)"],
+    ],
+)
+def test_what_is_hidden_does_not_reach_another(start_pooler, statements):
+    pooler = start_pooler({"default_pool_size": 1, "query_wait_timeout": 2})
+    with psycopg.connect(pooler.uri(), autocommit=True) as first:
+        for statement in statements:
+            first.execute(statement)
+    with psycopg.connect(pooler.uri(), autocommit=True) as second:
+        assert show(second, "app.hidden") in (None, "")
+        (count,) = second.execute(
+            "select count(*) from pg_locks where locktype = 'advisory'"
+        ).fetchone()
+        assert count == 0
+        assert second.execute("select to_regclass('pg_temp.mine')").fetchone() == (None,)
+
+
+def test_sequences_are_read_only_by_who_wrote_them(pooler, postgres):
+    postgres.sql(
+        "drop sequence if exists numbers; create sequence numbers; grant all on numbers to app"
+    )
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("select nextval('numbers')")
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            second.execute("select currval('numbers')")
+        with first.transaction():
+            assert first.execute("select nextval('numbers')").fetchone() == (2,)
+            assert first.execute("select currval('numbers')").fetchone() == (2,)
+
+
+def test_after_setseed_nobody_else_gets_the_same_random_numbers(pooler):
+    def two_numbers():
+        with psycopg.connect(pooler.uri(), autocommit=True) as first:
+            first.execute("select setseed(0.5)")
+            own = first.execute("select random()").fetchone()
+        with psycopg.connect(pooler.uri(), autocommit=True) as second:
+            return own, second.execute("select random()").fetchone()
+
+    (own, other), (again, another) = two_numbers(), two_numbers()
+    assert own == again
+    assert other != another
+
+
+def test_a_reset_while_the_server_is_kept(start_pooler):
+    """The startup values come back on the own server, and nothing of that reaches another."""
+    pooler = start_pooler({"default_pool_size": 2, "workers": 1})
+    options = "-c work_mem=11MB"
+    with (
+        psycopg.connect(pooler.uri(), autocommit=True, options=options) as first,
+        psycopg.connect(pooler.uri(), autocommit=True) as second,
+    ):
+        first.execute("create temp table mine (a int)")
+        for _ in range(10):
+            first.execute("reset all")
+            assert show(second, "work_mem") == "4MB"
+            assert second.execute("select 1").fetchone() == (1,)
+            assert show(first, "work_mem") == "11MB"

@@ -14,7 +14,7 @@ import Testing
         "with x as (select 1) select * from x", "delete from t -- drop", "SET LOCAL a TO 1",
         "set transaction read only", "select pg_advisory_xact_lock(1)",
         "select set_config('a', 'b', true)", "set constraints all deferred", "savepoint a",
-        "rollback to savepoint a", "release a", "create table t (a int)",
+        "rollback to savepoint a", "release a",
         "create trigger t before insert on a execute function f()",
         "select set_config('a.b', $1, TRUE)",
     ])
@@ -24,7 +24,7 @@ import Testing
         ("set a = 1", "a"), ("SET Session App.Tenant to 'x'", "app.tenant"),
         ("set \"My\".x = 1", "my.x"), ("set time zone 'UTC'", "timezone"),
         ("set names 'latin1'", "client_encoding"), ("set schema 'x'", "search_path"),
-        ("set role r", "role"), ("set session authorization x", "session_authorization"),
+        ("set role r", "role"),
         ("select set_config('app.tenant', $1, false)", "app.tenant"),
         ("select pg_catalog.set_config('a'::text, x || ',', $3)", "a"),
     ])
@@ -35,11 +35,19 @@ import Testing
 
     @Test(arguments: [
         ("reset a", "a"), ("set a to default", "a"), ("set role none", "role"),
-        ("reset role", "role"), ("reset session authorization", "session_authorization"),
+        ("reset role", "role"),
         ("set time zone local", "timezone"), ("reset time zone", "timezone"),
     ])
     func resets(_ text: String, _ name: String) {
         #expect(facts(text).parameters == [ParameterTouch(name, isReset: true)])
+    }
+
+    @Test func changingTheUserLeavesTheRole() {
+        #expect(
+            facts("set session authorization x").parameters == [
+                ParameterTouch("role", isReset: true), ParameterTouch("session_authorization"),
+            ])
+        #expect(facts("reset session authorization").parameters.map(\.isReset) == [true, true])
     }
 
     @Test func setConfigWithUnknownName() {
@@ -69,10 +77,14 @@ import Testing
             ("select pg_advisory_lock(1)", Suspicions.advisoryLocks),
             ("select pg_catalog.\"pg_try_advisory_lock_shared\"(1)", .advisoryLocks),
             ("select pg_advisory_unlock_all()", [.advisoryLocks, .removals]),
-            ("create temp table t (a int)", .temporaryObjects),
-            ("create or replace local temporary view v as select 1", .temporaryObjects),
+            ("create table t (a int)", .creations),
+            ("create temp table t (a int)", [.temporaryObjects, .creations]),
+            (
+                "create or replace local temporary view v as select 1",
+                [.temporaryObjects, .creations]
+            ),
             ("select 1 into temp t", .temporaryObjects),
-            ("create table pg_temp.t()", .temporaryObjects),
+            ("create table pg_temp.t()", [.temporaryObjects, .creations]),
             ("declare c cursor with hold for select 1", .heldCursors),
             ("declare c cursor for select 1", []), ("listen a", .channels),
             ("unlisten *", [.channels, .removals]), ("load 'x'", .libraries),
@@ -84,6 +96,14 @@ import Testing
         ] as [(String, Suspicions)])
     func suspicions(_ text: String, _ wanted: Suspicions) {
         #expect(facts(text).suspicions == wanted)
+    }
+
+    @Test func codeInQuotesIsReadWhereItRuns() {
+        let hidden = "begin perform set_config('a.b', 'x', false); execute 'set c.d = 1'; end"
+        let found = facts("do $x$ " + hidden + " $x$")
+        #expect(found.parameters.map(\.name) == ["a.b", "c.d"])
+        #expect(found.suspicions.isSuperset(of: .anything))
+        #expect(facts("select '" + "set_config(1)" + "'").isPlain)
     }
 
     @Test func preparedStatements() {

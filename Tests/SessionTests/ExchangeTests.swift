@@ -14,11 +14,11 @@ import Testing
 
     private func play(
         _ script: Script, _ pace: World.Pace, clientCuts: Cuts = .none, serverCuts: Cuts = .none,
-        replacesNames: Bool = true
+        sharesServers: Bool = true
     ) throws -> Outcome {
         let world = World(
             clientCount: script.clientCount, statementsMax: script.statementsMax,
-            replacesNames: replacesNames, pace: pace, clientCuts: clientCuts,
+            sharesServers: sharesServers, pace: pace, clientCuts: clientCuts,
             serverCuts: serverCuts)
         for turn in script.turns { try world.turn(turn.client, turn.bytes) }
         let outcome = Outcome(
@@ -39,7 +39,7 @@ import Testing
 
     @Test(arguments: Script.ofOneClient)
     func `a client that keeps its server gets its names through`(_ script: Script) throws {
-        let outcome = try play(script, .eager, replacesNames: false)
+        let outcome = try play(script, .eager, sharesServers: false)
         #expect(!shown(outcome.sentToServer).contains("pgweir"))
     }
 

@@ -8,11 +8,11 @@ import Wire
 @Suite struct SessionErrorTests {
     /// A client and a server that are linked, without a backend.
     private final class Linked {
-        let client = TestClient(replacesNames: true)
+        let client = TestClient(sharesServers: true)
         let server = TestServer(statementsMax: 10)
         let store = FakeStore()
         private var nobody = ClientSession(
-            lengthMax: 100, parameters: .empty, replacesNames: false)
+            lengthMax: 100, parameters: .empty, sharesServers: false)
 
         init(lengthMax: UInt32 = 1 << 30) {
             client.session.scanner = FrameScanner(lengthMax: lengthMax)
@@ -105,7 +105,7 @@ import Wire
         #expect(throws: SessionError.clientUnexpected(tag: UInt8(ascii: tag))) {
             _ = try linked.clientSays(message(tag))
         }
-        let unlinked = TestClient(replacesNames: true)
+        let unlinked = TestClient(sharesServers: true)
         unlinked.held = message(tag)
         #expect(throws: SessionError.clientUnexpected(tag: UInt8(ascii: tag))) {
             _ = try unlinked.useUnlinked(FakeStore())

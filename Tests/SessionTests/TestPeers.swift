@@ -17,9 +17,9 @@ final class TestClient {
     var isWaiting = false
     var isGone = false
 
-    init(replacesNames: Bool) {
+    init(sharesServers: Bool) {
         session = ClientSession(
-            lengthMax: 1 << 22, parameters: TestServer.parameters, replacesNames: replacesNames)
+            lengthMax: 1 << 22, parameters: TestServer.parameters, sharesServers: sharesServers)
     }
 
     // `#expect` cannot look into what is not copyable.

@@ -24,11 +24,11 @@ final class World {
     private(set) var server: TestServer
     private var waiting: [TestClient] = []
     private let pace: Pace
-    private let replacesNames: Bool
+    private let sharesServers: Bool
     private let statementsMax: Int
     private var clientCutter: Cutter
     private var serverCutter: Cutter
-    private var nobody = ClientSession(lengthMax: 100, parameters: .empty, replacesNames: false)
+    private var nobody = ClientSession(lengthMax: 100, parameters: .empty, sharesServers: false)
 
     /// All that any server was sent.
     private(set) var sentToServer: [UInt8] = []
@@ -37,15 +37,15 @@ final class World {
     private(set) var serversClosed = 0
 
     init(
-        clientCount: Int, statementsMax: Int = 100, replacesNames: Bool = true,
+        clientCount: Int, statementsMax: Int = 100, sharesServers: Bool = true,
         pace: Pace = .eager, clientCuts: Cuts = .none, serverCuts: Cuts = .none
     ) {
         self.pace = pace
-        self.replacesNames = replacesNames
+        self.sharesServers = sharesServers
         self.statementsMax = statementsMax
         clientCutter = Cutter(clientCuts)
         serverCutter = Cutter(serverCuts)
-        clients = (0..<clientCount).map { _ in TestClient(replacesNames: replacesNames) }
+        clients = (0..<clientCount).map { _ in TestClient(sharesServers: sharesServers) }
         server = TestServer(statementsMax: statementsMax)
     }
 
@@ -176,7 +176,7 @@ extension World {
             !client.session.isInsidePassedMessage
         else { return }
         try check()
-        guard replacesNames else { return }
+        guard sharesServers else { return }
         server.session.unlinked()
         server.client = nil
         try checkin()

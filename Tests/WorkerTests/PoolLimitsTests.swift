@@ -59,7 +59,7 @@ import Testing
 
     @Test func `linked clients are watched only if something can be due`() {
         #expect(!limits().watchesLinked)
-        #expect(!limits { $0.clientIdleTimeout = .seconds(1) }.watchesLinked)
+        #expect(limits { $0.clientIdleTimeout = .seconds(1) }.watchesLinked)
         #expect(limits { $0.queryTimeout = .seconds(1) }.watchesLinked)
         #expect(limits { $0.idleTransactionTimeout = .seconds(1) }.watchesLinked)
         #expect(limits { $0.transactionTimeout = .seconds(1) }.watchesLinked)

@@ -158,6 +158,12 @@ class Pooler:
     def log_tail(self, lines=60):
         return processes.tail(self.log, lines)
 
+    def surprises(self):
+        """What audits found that no text had shown, one log line each."""
+        if self.kind != "pgweir":
+            return []
+        return [line for line in self.log.read_text().splitlines() if " audit: " in line]
+
     def uri(self, dbname="app", user="app", scheme="postgresql"):
         """Where a driver connects."""
         return f"{scheme}://{user}:{PASSWORDS[user]}@127.0.0.1:{self.port}/{dbname}"

@@ -1,0 +1,54 @@
+"""Differences that are known. Random scripts leave them out; a test for each passes as long as it
+is there.
+
+Once one is mended its test says so: take it out here, and what leaves it out where it is named.
+"""
+
+from .differential import script, turn
+
+SYNC = ("S",)
+
+KNOWN = {
+    # differential_statements: PREPARE has names of its own.
+    "PREPARE does not see the names that Parse has given": script(
+        turn(0, ("P", "select 1", "a"), SYNC),
+        turn(0, ("Q", "prepare a as select 2")),
+    ),
+    "Parse does not see the names that PREPARE has given": script(
+        turn(0, ("Q", "prepare a as select 2")),
+        turn(0, ("P", "select 1", "a"), SYNC),
+    ),
+    # differential_statements.ALONE
+    "EXECUTE in a Parse does not find what a Parse has named": script(
+        turn(0, ("P", "select 1", "a"), SYNC),
+        turn(0, ("P", "execute a"), ("B", []), ("E",), SYNC),
+    ),
+    "DEALLOCATE in a Parse does not find what a Parse has named": script(
+        turn(0, ("P", "select 1", "a"), SYNC),
+        turn(0, ("P", "deallocate a"), ("B", []), ("E",), SYNC),
+    ),
+    # Author.own
+    "Of two names with the same text, an error tells the wrong one": script(
+        turn(0, ("P", "select $1::int", "a"), ("P", "select $1::int", "b"), SYNC),
+        turn(0, ("B", [], "a"), SYNC),
+        turn(0, ("B", [], "b"), SYNC),
+    ),
+    # Difference.is_known
+    "Describe of a named statement in a failed transaction, on another server": script(
+        turn(0, ("P", "set work_mem = '2MB'", "a"), SYNC),
+        turn(1, ("Q", "discard all")),
+        turn(0, ("Q", "begin"), ("Q", "selec")),
+        turn(0, ("D", "S", "a"), SYNC),
+    ),
+    # differential_statements.setting: these are not shown.
+    "SHOW of a dotted name that another client has used": script(
+        turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),
+        turn(1, ("Q", "show my.a")),
+    ),
+    "SHOW of a dotted name that was reset, on another server": script(
+        turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),
+        turn(1, ("Q", "begin")),
+        turn(0, ("Q", "show my.a")),
+        servers=2,
+    ),
+}

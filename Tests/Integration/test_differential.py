@@ -1,0 +1,118 @@
+"""Random legal messages: the same answers through saturated pools as from PostgreSQL itself.
+
+DIFFERENTIAL_SECONDS sets how long, SEED replays one script. What fails is made shorter and shown.
+"""
+
+import asyncio
+import os
+import random
+import time
+
+import pytest
+from support import differential_run
+from support.differential_known import KNOWN
+from support.differential_messages import random_script
+from support.differential_shrinking import shrink
+from support.pooler import Pooler
+from support.postgres import Postgres
+
+SECONDS = float(os.environ.get("DIFFERENTIAL_SECONDS", 40))
+SEED = int(os.environ["SEED"]) if "SEED" in os.environ else None
+FIRST = random.randrange(10**9)
+SHRINK_SECONDS = 90
+MENDED = "mended: take it out of differential_known, and what leaves it out"
+CLIENTS, GENERATIONS = 6, 6
+pytestmark = [pytest.mark.pgweir_only, pytest.mark.timeout(SECONDS + 300)]
+
+
+class Stage:
+    """A cluster with the same database twice; a pooler of its own for each run."""
+
+    def __init__(self):
+        self.postgres = Postgres(method="trust").start()
+        self.names = [f"items_{c}_{g}" for c in range(CLIENTS) for g in range(GENERATIONS)]
+        self.postgres.sql("create role differential; grant differential to app", "postgres")
+        for database in ("differential", "differential_direct"):
+            self.postgres.sql(f"create database {database} owner app", "postgres")
+            for name in self.names:
+                self.postgres.sql(
+                    f"create table {name} (id serial, words text); grant all on {name},"
+                    f" {name}_id_seq to app; grant select on {name} to differential",
+                    database,
+                )
+
+    def stop(self):
+        self.postgres.stop()
+
+    def clear(self):
+        for database in ("differential", "differential_direct"):
+            self.postgres.sql(f"truncate {', '.join(self.names)} restart identity", database)
+
+    def run(self, script, **how):
+        """The Difference that the script shows, or None."""
+        self.clear()
+        server = {"host": "127.0.0.1", "port": self.postgres.port}
+        pooler = Pooler(
+            self.postgres,
+            settings={"default_pool_size": script.servers, "auth_type": "trust"},
+            databases={"differential": server},
+        ).start()
+        try:
+            run = differential_run.Run(script, self.postgres.port, pooler.port, **how)
+            found = asyncio.run(run.run())
+            assert pooler.is_running(), "the pooler has ended\n" + pooler.log_tail()
+            return found
+        finally:
+            pooler.stop()
+
+    def shrink(self, script, difference, seconds=SHRINK_SECONDS):
+        """A shorter script that differs in the same way, or this one."""
+        deadline = time.monotonic() + seconds
+
+        def fails(candidate):
+            # What depends on timing may need a second try.
+            for _ in range(2):
+                if time.monotonic() > deadline:
+                    return False
+                found = self.run(candidate)
+                if found is not None and found.signature() == difference.signature():
+                    return True
+            return False
+
+        return shrink(script, fails)
+
+
+@pytest.fixture(scope="module")
+def stage():
+    stage = Stage()
+    yield stage
+    stage.stop()
+
+
+def test_random_scripts_are_answered_as_postgresql_answers_them(stage):
+    deadline = time.monotonic() + SECONDS
+    seed, scripts, turns = FIRST if SEED is None else SEED, 0, 0
+    while True:
+        script = random_script(seed)
+        difference = stage.run(script)
+        if difference and not difference.is_known:
+            break
+        scripts += 1
+        turns += len(script.turns)
+        if SEED is not None or time.monotonic() > deadline:
+            print(f"\n{scripts} scripts, {turns} turns, to SEED={seed}")
+            return
+        seed += 1
+    short = stage.shrink(script, difference)
+    difference = stage.run(short) or difference
+    pytest.fail(f"SEED={seed}\n\n{short}\n\n{difference}", pytrace=False)
+
+
+# A skipped test counts as failed, and xfail as skipped: so these pass as long as they differ.
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_known_difference_is_there(stage, name):
+    difference = stage.run(KNOWN[name])
+    assert difference, MENDED
+    assert difference.kind in ("differs", "closed"), str(difference)
