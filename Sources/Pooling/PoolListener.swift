@@ -4,8 +4,6 @@ public import Bytes
 public struct ListenerOrder: Equatable, Sendable {
     public var listen: [String] = []
     public var unlisten: [String] = []
-
-    public var isEmpty: Bool { listen.isEmpty && unlisten.isEmpty }
 }
 
 /// The one server connection of a pool that listens for all clients, and the union of their

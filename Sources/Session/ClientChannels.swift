@@ -1,5 +1,6 @@
 public import Bytes
 internal import SQL
+internal import Wire
 
 /// What one client listens to, and the notifications that wait for it. Performs no I/O.
 ///
@@ -30,6 +31,10 @@ public final class ClientChannels {
     /// What the last Parse was accompanied by.
     private var announced: Witness?
     private var witnessLast = 0
+
+    /// A ReadyForQuery waits until the listener was asked whether it has heard more.
+    public private(set) var isReadyHeld = false
+    private var mustAskListener = false
 
     private var queue: [Notification] = []
     /// Bytes of the notifications that wait.
@@ -139,6 +144,26 @@ public final class ClientChannels {
         queue.append(notification)
         queuedByteCount += notification.byteCount
         return queuedByteCount <= Self.queuedByteCountMax
+    }
+
+    /// A transaction is over, and what the listener has heard until now goes ahead of the
+    /// ReadyForQuery.
+    func holdReady() {
+        isReadyHeld = true
+        mustAskListener = true
+    }
+
+    /// Whether the worker has to ask the listener; it is told so once.
+    public func takeMustAskListener() -> Bool {
+        defer { mustAskListener = false }
+        return mustAskListener
+    }
+
+    /// The listener has said all. Writes it, and the ReadyForQuery.
+    public func writeHeldReady(to buffer: inout ByteBuffer) {
+        isReadyHeld = false
+        writeQueued(to: &buffer)
+        ServerMessages.readyForQuery(.idle, to: &buffer)
     }
 
     public func writeQueued(to buffer: inout ByteBuffer) {

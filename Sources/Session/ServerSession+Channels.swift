@@ -61,9 +61,10 @@ extension ServerSession {
         !skipsUntilSync && copy == .none && ledger.isOursOnly && (isReady || !ledger.isEmpty)
     }
 
-    /// Whether notifications that wait for `client` can go between its messages now.
+    /// Whether notifications that wait for `client` can go between its messages now. Before the
+    /// marker they would overtake what the server brings.
     public func mayNotify(_ client: borrowing ClientSession) -> Bool {
-        status == .idle && handover == .none && question == nil
+        status == .idle && handover != .marking && question == nil
             && !client.traces.suspected.contains(.channels)
     }
 
@@ -115,14 +116,21 @@ extension ServerSession {
             processID: notification.processID == processID ? client.processID : nil)
     }
 
-    /// PostgreSQL sends what has come during a transaction right before the ReadyForQuery behind
-    /// it.
-    func deliverQueued(
-        to client: borrowing ClientSession, toClient: inout Outgoing,
+    /// PostgreSQL sends what has come during a transaction, and what the client has notified itself
+    /// of, right before the ReadyForQuery behind it. Returns whether that passes; if not, the
+    /// listener has to be asked first whether it has heard more.
+    func readyPasses(
+        _ channels: ClientChannels, _ client: borrowing ClientSession, toClient: inout Outgoing,
         behind bytes: borrowing RawSpan
-    ) {
-        guard let channels = client.channels, channels.hasQueued, mayNotify(client) else { return }
+    ) -> Bool {
+        guard mayNotify(client) else { return true }
+        if !channels.owned.isEmpty, ledger.isEmpty {
+            channels.holdReady()
+            return false
+        }
+        guard channels.hasQueued else { return true }
         toClient.spill(bytes)
         channels.writeQueued(to: &toClient.buffer)
+        return true
     }
 }

@@ -40,8 +40,8 @@ extension ServerSession {
                 continue
             }
             passesRest = try isForwarded(tag, piece, bytes, client: &client, store: store)
-            if passesRest, tag == ServerTag.readyForQuery {
-                deliverQueued(to: client, toClient: &toClient, behind: bytes)
+            if passesRest, tag == ServerTag.readyForQuery, let channels = client.channels {
+                passesRest = readyPasses(channels, client, toClient: &toClient, behind: bytes)
             }
             if passesRest { pass(tag, piece, bytes, client: client, toClient: &toClient) }
             settleBehind(piece, bytes, client: &client, toClient: &toClient, store: store)

@@ -39,6 +39,10 @@ public enum Mail: Sendable {
     case notifications(PoolID, [Notification])
     /// The listener has come to the marker of this client.
     case listenerSawMark(ClientID, number: UInt32)
+    /// This worker has the listener of the pool: has it heard more for this client?
+    case askListener(Pool, ClientID)
+    /// What the listener had heard when it was asked has been sent.
+    case listenerAnswered(ClientID)
     /// The listener of the pool is gone.
     case listenerLost(PoolID, reason: String)
     /// Stop listening.

@@ -75,6 +75,10 @@ struct Server: ~Copyable {
     var isListener = false
     /// The channel of its markers.
     var marker = ""
+    /// Clients who wait until it has said what it has heard: with its next query, and with the one
+    /// that is under way.
+    var askedNext: [ClientID] = []
+    var askedNow: [ClientID] = []
     /// When the phase must have ended.
     var deadline = Instant.never
     var timerAt = Instant.never

@@ -12,7 +12,7 @@ extension Worker where Loop: ~Copyable {
     /// kept until the pool's listener hears all of that: the next step.
     mutating func handChannelsOver(_ serverSlot: Int, _ slot: Int) {
         // One query of ours at a time.
-        guard let channels = clients[slot].session.channels,
+        guard let channels = clients[slot].session.channels, !channels.isReadyHeld,
             servers[serverSlot].session.isReleasable, !servers[serverSlot].session.hears.isEmpty
         else { return }
         switch servers[serverSlot].session.handover {
@@ -184,6 +184,34 @@ extension Worker where Loop: ~Copyable {
         var out = ByteBuffer()
         channels.writeQueued(to: &out)
         send(slot, out.bytes)
+    }
+
+    /// If a ReadyForQuery waits for what the listener has heard, asks it.
+    mutating func askListener(_ slot: Int) {
+        guard let channels = clients[slot].session.channels, channels.takeMustAskListener(),
+            let pool = clients[slot].pool
+        else { return }
+        let id = clients[slot].id
+        switch pool.listener.withLock({ $0.connection }) {
+        case .open(let worker): service.post(.askListener(pool, id), to: worker)
+        case .none, .opening: service.post(.listenerAnswered(id), to: index)
+        }
+    }
+
+    /// The listener has said what it had heard when the client's transaction was over.
+    mutating func listenerAnswered(_ slot: Int) {
+        guard let channels = clients[slot].session.channels, channels.isReadyHeld else { return }
+        let id = clients[slot].id
+        var out = ByteBuffer()
+        channels.writeHeldReady(to: &out)
+        send(slot, out.bytes)
+        guard isClient(slot, id.generation), case .linked(let server) = clients[slot].phase else {
+            return
+        }
+        if !clients[slot].held.isEmpty { clients[slot].isStalled = true }
+        linkProgressed(Int(server.slot), id)
+        guard isClient(slot, id.generation), !mustPause(slot) else { return }
+        armClientReceive(slot)
     }
 
     // MARK: Loss

@@ -38,6 +38,7 @@ extension Worker where Loop: ~Copyable {
         servers[slot].phase = .listening
         servers[slot].marker = marker
         servers[slot].session.isListener = true
+        listenerSlots[servers[slot].pool.id] = slot
         runOwnQuery(slot, "LISTEN \(Channel.quoted(marker))", sendsNow: true)
     }
 
@@ -46,6 +47,9 @@ extension Worker where Loop: ~Copyable {
         defer { if servers.isTaken(slot) { armServerReceive(slot) } }
         guard servers[slot].session.isReleasable else { return }
         let pool = servers[slot].pool
+        var answered: [ClientID] = []
+        swap(&answered, &servers[slot].askedNow)
+        for client in answered { service.post(.listenerAnswered(client), to: client.worker) }
         let (index, openedAt, marker) = (index, servers[slot].openedAt, servers[slot].marker)
         let workers = pool.listener.withLock { listener in
             if case .opening = listener.connection {
@@ -63,21 +67,35 @@ extension Worker where Loop: ~Copyable {
         giveNextOrder(pool, on: slot)
     }
 
-    private mutating func giveNextOrder(_ pool: Pool, on slot: Int) {
-        guard let order = pool.listener.withLock({ $0.nextOrder() }) else { return }
-        let statements =
-            order.listen.map { "LISTEN \(Channel.quoted($0))" }
-            + order.unlisten.map { "UNLISTEN \(Channel.quoted($0))" }
-        runOwnQuery(slot, statements.joined(separator: "; "), sendsNow: true)
+    /// A client's transaction is over: when the next query is answered, the listener has said all
+    /// that it had heard by now.
+    mutating func listenerAsked(_ pool: Pool, by client: ClientID) {
+        guard let slot = listenerSlot(of: pool) else {
+            return service.post(.listenerAnswered(client), to: client.worker)
+        }
+        servers[slot].askedNext.append(client)
+        guard servers[slot].session.isReleasable else { return }
+        giveNextOrder(pool, on: slot)
     }
 
-    /// This worker's listener of `pool`, once it is open. Rarely asked for: O(number of servers).
+    private mutating func giveNextOrder(_ pool: Pool, on slot: Int) {
+        let order = pool.listener.withLock { $0.nextOrder() }
+        guard order != nil || !servers[slot].askedNext.isEmpty else { return }
+        swap(&servers[slot].askedNow, &servers[slot].askedNext)
+        let statements =
+            (order?.listen ?? []).map { "LISTEN \(Channel.quoted($0))" }
+            + (order?.unlisten ?? []).map { "UNLISTEN \(Channel.quoted($0))" }
+        // An empty query will do. PostgreSQL sends what it has heard before it is ready again.
+        let query = statements.isEmpty ? "-- pgweir listens" : statements.joined(separator: "; ")
+        runOwnQuery(slot, query, sendsNow: true)
+    }
+
+    /// This worker's listener of `pool`, once it is open.
     private func listenerSlot(of pool: Pool) -> Int? {
-        let count = service.serverSlots.withLock { $0.highestCount }
-        return (0..<count).first { slot in
-            servers.isTaken(slot) && servers[slot].phase == .listening
-                && servers[slot].worker == index && servers[slot].pool === pool
-        }
+        guard let slot = listenerSlots[pool.id], servers.isTaken(slot),
+            servers[slot].phase == .listening, servers[slot].pool === pool
+        else { return nil }
+        return slot
     }
 
     /// Nobody wants it, or it is outdated.
@@ -138,6 +156,7 @@ extension Worker where Loop: ~Copyable {
 
     /// It is gone, or was not opened: who depends on it is told, on all workers.
     mutating func listenerClosed(_ pool: Pool, _ reason: String) {
+        listenerSlots[pool.id] = nil
         let now = now
         let retryAt = now + pool.state.withLock { $0.profile.pool.serverLoginRetry }
         let workers = pool.listener.withLock { listener in

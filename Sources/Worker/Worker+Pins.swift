@@ -17,6 +17,7 @@ extension Worker where Loop: ~Copyable {
             isAudit || !clients[slot].session.traces.isClean || clients[slot].isPinned
                 || clients[slot].session.channels != nil
         else { return false }
+        askListener(slot)
         servers[serverSlot].isAudited = true
         let isAsked = servers[serverSlot].session.ask(
             about: &clients[slot].session, isAudit: isAudit, toServer: &toServer.buffer,
@@ -29,7 +30,11 @@ extension Worker where Loop: ~Copyable {
         registerChannels(slot)
         let pins = clients[slot].session.traces.pins
         countPin(slot, !pins.isEmpty)
-        guard !pins.isEmpty || !servers[serverSlot].session.hears.isEmpty else { return false }
+        // Until the client has its ReadyForQuery, who notifies by this server is this client.
+        guard
+            !pins.isEmpty || !servers[serverSlot].session.hears.isEmpty
+                || clients[slot].session.channels?.isReadyHeld ?? false
+        else { return false }
         if let refusal = refusal(of: pins, slot, limits) {
             closeClient(slot, refusal)
         } else {

@@ -169,18 +169,7 @@ extension Worker where Loop: ~Copyable {
         }
         switch servers[slot].phase {
         case .linked(let client):
-            let clientSlot = Int(client.slot)
-            if clients[clientSlot].isStalled, !isDoubtful(slot, clientSlot) {
-                clients[clientSlot].isStalled = false
-                useHeld(clientSlot)
-                guard isServer(slot, servers[slot].id.generation),
-                    servers[slot].phase == .linked(client)
-                else { return }
-            }
-            statementModeCheck(slot, clientSlot)
-            guard servers.isTaken(slot), servers[slot].phase == .linked(client) else { return }
-            settle(slot)
-            if isClient(clientSlot, client.generation) { updateTimer(ofClient: clientSlot) }
+            linkProgressed(slot, client)
         case .orphaned:
             finishOrphan(slot)
         case .preparing:
@@ -199,6 +188,22 @@ extension Worker where Loop: ~Copyable {
         case .idle:
             break
         }
+    }
+
+    /// The linked client may go on with what it has sent, or is done with its server.
+    mutating func linkProgressed(_ slot: Int, _ client: ClientID) {
+        let clientSlot = Int(client.slot)
+        if clients[clientSlot].isStalled, !isDoubtful(slot, clientSlot) {
+            clients[clientSlot].isStalled = false
+            useHeld(clientSlot)
+            guard isServer(slot, servers[slot].id.generation),
+                servers[slot].phase == .linked(client)
+            else { return }
+        }
+        statementModeCheck(slot, clientSlot)
+        guard servers.isTaken(slot), servers[slot].phase == .linked(client) else { return }
+        settle(slot)
+        if isClient(clientSlot, client.generation) { updateTimer(ofClient: clientSlot) }
     }
 
     /// The transaction is over, and before anything else of its client runs, the server must be

@@ -36,6 +36,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var starvedServers: [ServerID] = []
     /// Channels of this worker's clients.
     var channelTables: [PoolID: ChannelTable] = [:]
+    /// Places of the pools' listeners that are this worker's.
+    var listenerSlots: [PoolID: Int] = [:]
     var scramSecrets: [String: ScramSecret] = [:]
     /// As of the last reload; see `reloaded`.
     var settings: ServiceSettings
@@ -219,6 +221,11 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case .listenerSawMark(let client, let number):
             guard isClient(Int(client.slot), client.generation) else { return }
             clients[Int(client.slot)].session.channels?.listenerSawMark(number)
+        case .askListener(let pool, let client):
+            listenerAsked(pool, by: client)
+        case .listenerAnswered(let client):
+            guard isClient(Int(client.slot), client.generation) else { return }
+            listenerAnswered(Int(client.slot))
         case .listenerLost(let pool, let reason):
             listenerLost(pool, reason)
         case .stopListening:

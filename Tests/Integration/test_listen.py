@@ -43,7 +43,7 @@ def kill_listeners(postgres):
     time.sleep(0.5)
     killed = postgres.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where usename = 'app' and query ~ '^LISTEN'"
+        " where usename = 'app' and query ~ '^LISTEN|^-- pgweir'"
     )
     assert killed
 
