@@ -23,8 +23,6 @@ public struct ClientSession: ~Copyable {
     public var channels: ClientChannels?
     /// Tells it from all other clients of this process, now and later.
     public var identity: UInt64 = 0
-    /// What it was told at login.
-    public var processID: UInt32 = 0
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
     /// Whether its servers go to other clients too (not in session mode): names of prepared

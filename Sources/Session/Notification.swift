@@ -3,11 +3,11 @@ internal import Wire
 
 /// A NotificationResponse. Source: PostgreSQL documentation, "Message Formats".
 public struct Notification: Equatable, Sendable {
-    /// Process of the server that ran the NOTIFY.
-    public let processID: UInt32
+    /// Process of the server that ran the NOTIFY, or what its client was told at its login.
+    public private(set) var processID: UInt32
     public let channel: String
-    /// The message's body as it came.
-    private let body: [UInt8]
+    /// The message's body.
+    private var body: [UInt8]
 
     /// nil = the body is none of a NotificationResponse.
     public init?(body: borrowing RawSpan) {
@@ -27,12 +27,25 @@ public struct Notification: Equatable, Sendable {
         return String(decoding: body[start...].prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// `processID`: what the client is told instead of the server's; nil = nothing else.
-    func write(to buffer: inout ByteBuffer, processID: UInt32? = nil) {
-        buffer.appendMessage(ServerTag.notificationResponse) { message in
-            let start = message.count
-            message.append(body)
-            if let processID { message.replace(at: start, bigEndian: processID) }
+    /// In the name of the client that had the server, if there is one.
+    func told(by processes: (any ProcessNames)?) -> Notification {
+        guard let told = processes?.told(for: processID) else { return self }
+        var notification = self
+        notification.processID = told
+        for place in 0..<4 {
+            notification.body[place] = UInt8(truncatingIfNeeded: told >> (24 - 8 * UInt32(place)))
         }
+        return notification
     }
+
+    func write(to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ServerTag.notificationResponse) { $0.append(body) }
+    }
+}
+
+/// Servers' processes, and the clients that have them.
+public protocol ProcessNames: AnyObject, Sendable {
+    /// What the client that has server process `process` now, or had it last, was told at its
+    /// login; nil = no server of ours, or nobody has had it.
+    func told(for process: UInt32) -> UInt32?
 }

@@ -85,12 +85,10 @@ extension ServerSession {
         client.channels?.settle(serverHears: clients, committed: question.committedWitnesses)
     }
 
-    /// Whether notifications are looked at; otherwise they pass.
-    func catches(_ client: borrowing ClientSession) -> Bool { isListener || client.sharesServers }
-
     /// Whether the server may listen for `client`; what it hears otherwise somebody else has left.
     private func mayHear(for client: borrowing ClientSession) -> Bool {
-        !hears.isEmpty || client.traces.mayListen || question?.traces.mayListen ?? false
+        guard client.sharesServers else { return ledger.head?.disposition != .swallow }
+        return !hears.isEmpty || client.traces.mayListen || question?.traces.mayListen ?? false
     }
 
     /// The server sent a notification. `bytes` are what ranges in `toClient` refer to.
@@ -98,7 +96,7 @@ extension ServerSession {
         _ body: borrowing RawSpan, client: borrowing ClientSession, toClient: inout Outgoing,
         behind bytes: borrowing RawSpan
     ) {
-        guard let notification = Notification(body: body) else { return }
+        guard let notification = Notification(body: body)?.told(by: processes) else { return }
         if isListener { return caught.append(notification) }
         if notification.channel == marker {
             // Others hand over at the same time, and it hears their markers as well.
@@ -111,9 +109,7 @@ extension ServerSession {
         // The pool's listener brings it.
         if let channels = client.channels, channels.owned.contains(notification.channel) { return }
         toClient.spill(bytes)
-        notification.write(
-            to: &toClient.buffer,
-            processID: notification.processID == processID ? client.processID : nil)
+        notification.write(to: &toClient.buffer)
     }
 
     /// PostgreSQL sends what has come during a transaction, and what the client has notified itself

@@ -32,7 +32,7 @@ extension ServerSession {
                 offset = piece.start
                 return
             }
-            if tag == ServerTag.notificationResponse, catches(client) {
+            if tag == ServerTag.notificationResponse {
                 notified(
                     bytes.extracting(piece.body), client: client, toClient: &toClient,
                     behind: bytes)
@@ -117,9 +117,6 @@ extension ServerSession {
             }
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.noticeResponse:
-            return ledger.head?.disposition != .swallow
-        case ServerTag.notificationResponse:
-            // Only in session mode.
             return ledger.head?.disposition != .swallow
         case ServerTag.parameterStatus:
             return reportParameter(bytes.extracting(piece.body), client: &client, store: store)

@@ -51,8 +51,8 @@ public struct ServerSession: ~Copyable {
     public var isListener = false
     /// Notifications since the worker last took them.
     public var caught: [Notification] = []
-    /// As it told at login.
-    public var processID: UInt32 = 0
+    /// Who notifies by which process of its host.
+    public var processes: (any ProcessNames)?
     /// Counters since the worker last took them.
     public var tally = Tally()
     var passesRest = false

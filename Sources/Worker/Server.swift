@@ -55,6 +55,8 @@ struct Server: ~Copyable {
     var host = ""
     var port: UInt16 = 5432
     var welcome = ServerWelcome()
+    /// Who notifies by it; nil = it is not logged in.
+    var holder: ServerHolder?
     var openedAt = Instant.zero
     var idleSince = Instant.zero
     var requestedAt = Instant.zero

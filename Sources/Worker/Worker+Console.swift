@@ -32,7 +32,7 @@ extension Worker where Loop: ~Copyable {
             ServerMessages.parameterStatus(name: name, value: value, to: &reply)
         }
         ServerMessages.backendKeyData(
-            processID: processID(ofClient: slot), key: [0, 0, 0, 0], to: &reply)
+            processID: clients[slot].id.processID, key: [0, 0, 0, 0], to: &reply)
         ServerMessages.readyForQuery(.idle, to: &reply)
         send(slot, reply.bytes)
         return clients.isTaken(slot)

@@ -110,6 +110,7 @@ extension Worker where Loop: ~Copyable {
             return admit(slot, on: serverSlot)
         }
         servers[serverSlot].phase = .linked(clients[slot].id)
+        servers[serverSlot].holder?.hold(clients[slot].id.processID)
         servers[serverSlot].tally.assignmentCount += 1
         servers[serverSlot].requestedAt = now
         servers[serverSlot].deadline = .never

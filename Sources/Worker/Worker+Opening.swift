@@ -332,6 +332,10 @@ extension Worker where Loop: ~Copyable {
             Sockets.close(server.socket)
         }
         server.session.releaseStatements(service.statements)
+        if let holder = server.holder {
+            service.processes(host: server.host, port: server.port)
+                .remove(server.welcome.processID, holder)
+        }
         let keys = server.budgetKeys
         service.budget.withLock { $0.removeServer(keys) }
         service.serverSlots.withLock { $0.give(back: slot) }

@@ -12,6 +12,12 @@ internal import Testing
         return Notification(body: body.bytes)!
     }
 
+    private final class Names: ProcessNames {
+        let clients: [UInt32: UInt32]
+        init(_ clients: [UInt32: UInt32]) { self.clients = clients }
+        func told(for process: UInt32) -> UInt32? { clients[process] }
+    }
+
     /// Listens to `names`, all of them handed over to the pool's listener.
     private func handedOver(_ names: Set<String>) -> ClientChannels {
         let channels = ClientChannels()
@@ -100,15 +106,18 @@ internal import Testing
         #expect(count == ClientChannels.queuedByteCountMax / long.byteCount)
     }
 
-    @Test func `a notification keeps its payload and gets the client's process`() {
+    @Test func `a notification keeps its payload and gets the process of the server's client`() {
         let one = notification("a", "x")
-        #expect(one.payload == "x")
-        #expect(one.channel == "a")
+        let other = one.told(by: Names([77: 0x0100_0002]))
+        #expect(one.told(by: Names([78: 5])) == one)
+        #expect(one.told(by: nil) == one)
+        #expect(other.processID == 0x0100_0002)
+        #expect((other.channel, other.payload) == ("a", "x"))
         var out = ByteBuffer()
-        one.write(to: &out, processID: 5)
+        other.write(to: &out)
         let process = out.bytes.uint32BigEndian(at: 5)
         let count = out.count
-        #expect(process == 5)
+        #expect(process == 0x0100_0002)
         #expect(count == one.byteCount)
     }
 
