@@ -125,8 +125,11 @@ extension ServerSession {
         case ServerTag.errorResponse:
             let body = bytes.extracting(piece.body)
             let isTold = failed(body, client: &client, store: store)
-            if isTold, ErrorFields(body: body).isFatal { saidFatal = true }
-            return isTold
+            guard ErrorFields(body: body).isFatal else { return isTold }
+            // Whatever was asked, this is about the connection, and what the client hears last.
+            if case .failed = ownQuery { ownQuery = .running }
+            saidFatal = true
+            return true
         case ServerTag.commandComplete:
             if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
             noteHandedOver()
