@@ -203,6 +203,10 @@ public struct StatementScanner: ~Copyable {
     private mutating func notePG(_ text: borrowing RawSpan, _ name: Range<Int>) {
         if has("pg_temp", text, name) { facts.suspicions.insert(.temporaryObjects) }
         if has("pg_settings", text, name) { facts.suspicions.insert(.anyParameter) }
+        // Whoever looks must see its own, as who takes some away must have them.
+        if has("pg_listening_channels", text, name) {
+            facts.suspicions.formUnion([.channels, .removals])
+        }
         if begins("pg_advisory_unlock", text, name) {
             facts.suspicions.formUnion([.advisoryLocks, .removals])
         } else if begins("pg_advisory_lock", text, name)

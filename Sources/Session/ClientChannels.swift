@@ -13,6 +13,8 @@ internal import Wire
 public final class ClientChannels {
     /// What the client listens to, as of its last transaction.
     public private(set) var wanted: Set<String> = []
+    /// The same, in the order in which it began to.
+    private(set) var inOrder: [String] = []
     /// Those that the pool's listener delivers, or will from the marker on.
     public private(set) var owned: Set<String> = []
     /// Those that the pool's listener delivers now.
@@ -39,12 +41,6 @@ public final class ClientChannels {
     private var queue: [Notification] = []
     /// Bytes of the notifications that wait.
     public private(set) var queuedByteCount = 0
-
-    /// Most bytes of notifications that wait for one client; then it is closed.
-    public static let queuedByteCountMax = 4 << 20
-    /// Most channels of one client that the pool's listener takes over; with more, the client
-    /// keeps its server.
-    public static let channelsMax = 1_000
 
     /// A parameter that a transaction sets beside an UNLISTEN; it has the value afterwards if, and
     /// only if, the UNLISTEN was committed.
@@ -83,7 +79,7 @@ public final class ClientChannels {
     var witnesses: [Witness] { removals.compactMap(\.witness) }
 
     /// The transaction is over: its server listens to `heard`.
-    func settle(serverHears heard: Set<String>, committed: [Witness]) {
+    func settle(serverHears heard: [String], committed: [Witness]) {
         var left = isLent ? [] : wanted
         for (removal, witness) in removals where witness.map(committed.contains) ?? true {
             switch removal {
@@ -94,7 +90,8 @@ public final class ClientChannels {
         removals.removeAll()
         announced = nil
         isLent = false
-        wanted = left.union(heard)
+        inOrder = inOrder.filter { left.contains($0) } + heard.filter { !left.contains($0) }
+        wanted = Set(inOrder)
         owned.formIntersection(wanted)
         active.formIntersection(wanted)
         for mark in marked.keys { marked[mark]?.formIntersection(wanted) }
@@ -138,12 +135,12 @@ public final class ClientChannels {
 
     public var hasQueued: Bool { !queue.isEmpty }
 
-    /// The pool's listener has heard it. Returns whether it is within the limit.
-    public func enqueue(_ notification: Notification) -> Bool {
+    /// The pool's listener has heard it. Returns whether not more than `byteCountMax` wait.
+    public func enqueue(_ notification: Notification, byteCountMax: Int) -> Bool {
         guard active.contains(notification.channel) else { return true }
         queue.append(notification)
         queuedByteCount += notification.byteCount
-        return queuedByteCount <= Self.queuedByteCountMax
+        return queuedByteCount <= byteCountMax
     }
 
     /// A transaction is over, and what the listener has heard until now goes ahead of the

@@ -6,6 +6,15 @@ internal import Wire
 // server hears none of them, and would not tell whether the UNLISTEN was committed.
 
 extension ClientSession {
+    /// Whether a text that looks at the client's channels, or takes some away, must wait because
+    /// they are being handed over, and the server has our own among them.
+    func mustAwaitHandover(
+        _ facts: StatementFacts, _ server: borrowing ServerSession
+    ) -> Bool {
+        server.handover != .none && server.status == .idle && server.isBetweenCommands
+            && channels != nil && facts.suspicions.isSuperset(of: [.channels, .removals])
+    }
+
     /// Sends ahead of the text what will tell how it ends: outside of a transaction block, LISTEN
     /// to all that the client listens to; inside, a parameter that is set only if it is committed.
     /// Of a text that is not there whole, the rest may take channels away as well.
@@ -19,10 +28,11 @@ extension ClientSession {
         else { return }
         switch server.status {
         case .idle:
-            let listens = channels.wanted.sorted().map { "LISTEN \(Channel.quoted($0))" }
+            // In one transaction: nothing that is notified meanwhile is missed.
+            let listens = channels.inOrder.map { "; LISTEN \(Channel.quoted($0))" }
             channels.isLent = true
             traces.suspected.insert(.channels)
-            send(listens.joined(separator: "; "), to: &server, &toServer, bytes, store)
+            send("UNLISTEN *" + listens.joined(), to: &server, &toServer, bytes, store)
         case .inTransaction:
             guard !facts.channelRemovals.isEmpty else { return }
             let witness = channels.witness(client: identity)

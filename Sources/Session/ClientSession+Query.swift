@@ -19,6 +19,7 @@ extension ClientSession {
         let text = textRange(piece, bytes)
         let facts = StatementScanner.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings)
+        if mustAwaitHandover(facts, server) { return .stalled }
         forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         note(facts)
         announceRemovals(

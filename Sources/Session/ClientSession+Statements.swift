@@ -23,6 +23,7 @@ extension ClientSession {
             }
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
+            if mustAwaitHandover(definition, bytes, server) { return .stalled }
             let statement = store.intern(bytes.extracting(definition))
             let facts = facts(of: statement, definition, bytes, store)
             if let facts = facts?.facts {
@@ -50,6 +51,7 @@ extension ClientSession {
                 toServer: &toServer, bytes: bytes, store: store)
         }
         let definition = nameEnd + 1..<piece.body.upperBound
+        if mustAwaitHandover(definition, bytes, server) { return .stalled }
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
         if let facts = facts?.facts {
@@ -69,6 +71,18 @@ extension ClientSession {
         server.addStatement(statement, toServer: &toServer, bytes: bytes, store: store)
         server.expect(Expectation(.parse, changesNames: true, statement: statement))
         return .replaced(passesRest: false)
+    }
+
+    private func mustAwaitHandover(
+        _ definition: Range<Int>, _ bytes: borrowing RawSpan, _ server: borrowing ServerSession
+    ) -> Bool {
+        guard server.handover != .none,
+            let end = bytes.firstOffset(of: 0, in: definition)
+        else { return false }
+        let facts = StatementScanner.facts(
+            of: bytes, in: definition.lowerBound..<end,
+            standardConformingStrings: hasConformingStrings)
+        return mustAwaitHandover(facts, server)
     }
 
     /// A Parse without a name that is too long to be kept: passed on, and usable while this server
@@ -167,6 +181,7 @@ extension ClientSession {
             if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
             if let facts = unnamedFacts(store)?.facts {
                 guard !isHeldForValues(facts, piece) else { return .incomplete }
+                if mustAwaitHandover(facts, server) { return .stalled }
                 announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
                 noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)
             }
@@ -182,6 +197,7 @@ extension ClientSession {
         }
         if let facts = known.facts?.facts {
             guard !isHeldForValues(facts, piece) else { return .incomplete }
+            if mustAwaitHandover(facts, server) { return .stalled }
             forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
             announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(facts, piece, portalEnd: portalEnd, afterNames: nameEnd + 1, bytes)

@@ -72,15 +72,15 @@ extension ServerSession {
 
     /// What the server says it listens to, once the client's transaction is over.
     mutating func settleChannels(
-        _ heard: Set<String>, _ question: StateQuestion, client: inout ClientSession
+        _ heard: [String], _ question: StateQuestion, client: inout ClientSession
     ) {
-        hears = heard
+        hears = Set(heard)
         if handover != .none, !heard.contains(marker) {
             // The client has left all channels, and ours with them.
             handover = .none
             client.channels?.forgetMarks()
         }
-        let clients = heard.subtracting([marker])
+        let clients = heard.filter { $0 != marker }
         if client.channels == nil, !clients.isEmpty { client.channels = ClientChannels() }
         client.channels?.settle(serverHears: clients, committed: question.committedWitnesses)
     }

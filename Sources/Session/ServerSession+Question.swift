@@ -83,7 +83,7 @@ extension ServerSession {
         guard question.isAudit else { return }
         var found: [String] = []
         var kinds = question.found.subtracting(traces.suspected.union(traces.pins))
-        let isHeardOf = traces.mayListen || question.channels?.isSubset(of: hears) ?? true
+        let isHeardOf = traces.mayListen || question.channels?.allSatisfy(hears.contains) ?? true
         if !isHeardOf { kinds.insert(.channels) }
         if !kinds.isEmpty { found.append("\(kinds)") }
         if !traces.suspected.contains(.anyParameter) {

@@ -118,11 +118,11 @@ public struct StateQuestion: Sendable {
 
     private var namesStart: Int { kinds.count + (asksAllParameters ? 1 : 0) }
 
-    /// What the server listens to; nil = not asked.
-    var channels: Set<String>? {
+    /// What the server listens to, in the order in which it began to; nil = not asked.
+    var channels: [String]? {
         guard let answer, let place = kinds.firstIndex(of: .channels) else { return nil }
         let names = (answer[place] ?? "").split(separator: Self.separators.between)
-        return Set(names.map(String.init))
+        return names.map(String.init)
     }
 
     var committedWitnesses: [ClientChannels.Witness] {

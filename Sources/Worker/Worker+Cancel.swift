@@ -33,7 +33,8 @@ extension Worker where Loop: ~Copyable {
         case .waiting(let ticket, _):
             cancelWaiting(slot, ticket)
         case .linked(let server):
-            guard !servers[Int(server.slot)].session.ledger.isEmpty,
+            // What is ours is not the client's to cancel.
+            guard !servers[Int(server.slot)].session.ledger.isOursOnly,
                 !servers[Int(server.slot)].awaitsOwnQuery
             else { return }
             sendCancel(toServer: Int(server.slot))

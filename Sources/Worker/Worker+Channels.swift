@@ -28,8 +28,10 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// Names and payloads come in the encoding of the connection, and the listener has its own.
-    private func canHandOver(_ channels: ClientChannels, _ slot: Int) -> Bool {
-        guard channels.wanted.count <= ClientChannels.channelsMax, let pool = clients[slot].pool,
+    private func canHandOver(
+        _ channels: ClientChannels, _ slot: Int, _ limits: PoolLimits
+    ) -> Bool {
+        guard channels.wanted.count <= limits.channelsMax, let pool = clients[slot].pool,
             !channels.wanted.contains(where: { $0.unicodeScalars.contains("\u{fffd}") })
         else { return false }
         let encoding = pool.state.withLock { $0.welcomeParameters.reported["client_encoding"] }
@@ -90,12 +92,12 @@ extension Worker where Loop: ~Copyable {
 
     /// What the client listens to since its last transaction is the pool's listener's to hear; or
     /// else it keeps its server.
-    mutating func registerChannels(_ slot: Int) {
+    mutating func registerChannels(_ slot: Int, _ limits: PoolLimits) {
         guard let channels = clients[slot].session.channels,
             channels.registered != channels.wanted
         else { return }
         var registered = channels.wanted
-        if !canHandOver(channels, slot) {
+        if !canHandOver(channels, slot, limits) {
             registered.formIntersection(channels.registered)
             if registered != channels.wanted {
                 clients[slot].session.traces.pins.insert(.channels)
@@ -146,8 +148,10 @@ extension Worker where Loop: ~Copyable {
                 guard clients.isTaken(slot), let channels = clients[slot].session.channels else {
                     continue
                 }
-                guard channels.enqueue(notification) else {
-                    closeOverfull(slot)
+                guard let pool = clients[slot].pool else { continue }
+                let byteCountMax = limits(of: pool).notificationByteCountMax
+                guard channels.enqueue(notification, byteCountMax: byteCountMax) else {
+                    closeOverfull(slot, byteCountMax)
                     continue
                 }
                 touched.insert(slot)
@@ -156,13 +160,14 @@ extension Worker where Loop: ~Copyable {
         for slot in touched where clients.isTaken(slot) { notifyClient(slot) }
     }
 
-    private mutating func closeOverfull(_ slot: Int) {
+    private mutating func closeOverfull(_ slot: Int, _ byteCountMax: Int) {
         closeClient(
             slot,
             .fatal(
                 .programLimitExceeded, "too many notifications wait for this client",
-                detail: "More than \(ClientChannels.queuedByteCountMax) bytes; notifications are "
-                    + "not sent inside of a transaction block, or while the client does not read.",
+                detail:
+                    "More than \(byteCountMax) bytes (max_waiting_notification_bytes). They are "
+                    + "not sent inside of a transaction block, or to who does not read.",
                 hint: "End transactions soon, or listen on a connection of its own."))
     }
 

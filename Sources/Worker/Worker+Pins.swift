@@ -27,7 +27,7 @@ extension Worker where Loop: ~Copyable {
             armServerReceive(serverSlot)
             return true
         }
-        registerChannels(slot)
+        registerChannels(slot, limits)
         let pins = clients[slot].session.traces.pins
         countPin(slot, !pins.isEmpty)
         // Until the client has its ReadyForQuery, who notifies by this server is this client.

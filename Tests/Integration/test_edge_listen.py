@@ -140,7 +140,8 @@ def test_the_listeners_server_is_killed(edge):
             a.ask("listen lost")
             a.ask("select 'settled'")
             world.sql(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'"
+                "select pg_terminate_backend(pid, 2000) from pg_stat_activity"
+                " where usename = 'app'"
             )
             a.rest()
             assert error_code(a.trace) == "57P01"

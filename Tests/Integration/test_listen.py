@@ -240,6 +240,75 @@ def test_who_notified_itself_in_its_listening_transaction_knows_its_process(pool
         assert notify.pid == connection.info.backend_pid
 
 
+def test_what_it_notifies_itself_of_comes_before_the_end_of_the_answer(pooler, connect):
+    client = connect(pooler.port)
+    client.ask("listen a")
+    for _ in range(20):
+        assert [tag for tag, _ in client.ask("notify a, 'x'")] == ["C", "A", "Z"]
+        client.send(extended("select pg_notify('a', 'y')"), SYNC)
+        assert [tag for tag, _ in client.until_ready()] == ["1", "2", "T", "D", "C", "A", "Z"]
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+def test_everybody_knows_its_own_notifications(start_pooler, postgres, mode):
+    """By the process told at login, as drivers do, whatever server they came by."""
+    pooler = start_pooler(
+        {"default_pool_size": 2 if mode == "transaction" else 5, "workers": 2, "pool_mode": mode}
+    )
+    clients = [listening(pooler, "listen a") for _ in range(5)]
+    numbers = [client.info.backend_pid for client in clients]
+    assert len(set(numbers)) == len(numbers)
+    sent = 60
+
+    def use(index):
+        for number in range(sent):
+            clients[index].execute(f"notify a, '{index} {number}'")
+
+    threads = [threading.Thread(target=use, args=(index,)) for index in range(len(clients))]
+    for thread in threads:
+        thread.start()
+    with postgres.connect("app") as direct:
+        direct.execute("notify a, 'direct'")
+        numbers.append(direct.info.backend_pid)
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        found = list(client.notifies(timeout=5, stop_after=len(clients) * sent + 1))
+        assert len(found) == len(clients) * sent + 1
+        for notify in found:
+            sender = -1 if notify.payload == "direct" else int(notify.payload.split()[0])
+            assert notify.pid == numbers[sender], notify
+        client.close()
+
+
+def test_who_looks_at_its_channels_sees_them(pooler):
+    with listening(pooler, "listen a", "listen b") as connection:
+        for wait in (0, 0, 0.5, 0):
+            time.sleep(wait)
+            rows = connection.execute("select pg_listening_channels()").fetchall()
+            assert rows == [("a",), ("b",)]
+        with psycopg.connect(pooler.uri(), autocommit=True) as other:
+            assert other.execute("select pg_listening_channels()").fetchall() == []
+
+
+@pytest.mark.pgweir_only
+def test_more_channels_than_are_taken_over_keep_the_server(start_pooler, postgres):
+    pooler = start_pooler({"default_pool_size": 1, "max_channels": 2, "query_wait_timeout": 0.5})
+    with listening(pooler, "listen a", "listen b", "listen c") as connection:
+        postgres.sql("notify a; notify c")
+        assert [channel for channel, _ in heard(connection, 2)] == ["a", "c"]
+        with psycopg.connect(pooler.uri("pgweir", user="admin"), autocommit=True) as console:
+            cursor = console.execute("show clients")
+            place = [column.name for column in cursor.description].index("pinned_by")
+            assert "LISTEN" in [row[place] for row in cursor.fetchall()]
+        connection.execute("unlisten b")
+        with psycopg.connect(pooler.uri(), autocommit=True) as other:
+            assert other.execute("select 1").fetchone() == (1,)
+        postgres.sql("notify b; notify a; notify c")
+        assert [channel for channel, _ in heard(connection, 2)] == ["a", "c"]
+        assert is_silent(connection)
+
+
 def test_inside_a_transaction_block_notifications_wait_for_its_end(start_pooler, postgres, connect):
     pooler = start_pooler({"default_pool_size": 2})
     client = connect(pooler.port)

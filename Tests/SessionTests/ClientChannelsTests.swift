@@ -19,7 +19,7 @@ internal import Testing
     }
 
     /// Listens to `names`, all of them handed over to the pool's listener.
-    private func handedOver(_ names: Set<String>) -> ClientChannels {
+    private func handedOver(_ names: [String]) -> ClientChannels {
         let channels = ClientChannels()
         channels.settle(serverHears: names, committed: [])
         let mark = channels.beginMark()
@@ -32,16 +32,16 @@ internal import Testing
         let channels = ClientChannels()
         channels.settle(serverHears: ["a"], committed: [])
         #expect(channels.joining == ["a"])
-        #expect(channels.enqueue(notification("a", "before")))
+        #expect(channels.enqueue(notification("a", "before"), byteCountMax: 100_000))
         #expect(!channels.hasQueued)
         let mark = channels.beginMark()
         channels.serverSawMark()
         #expect(channels.joining.isEmpty)
-        _ = channels.enqueue(notification("a", "still the server's"))
+        _ = channels.enqueue(notification("a", "still the server's"), byteCountMax: 100_000)
         #expect(!channels.hasQueued)
         channels.listenerSawMark(mark)
-        _ = channels.enqueue(notification("a", "behind"))
-        _ = channels.enqueue(notification("b", "of no interest"))
+        _ = channels.enqueue(notification("a", "behind"), byteCountMax: 100_000)
+        _ = channels.enqueue(notification("b", "of no interest"), byteCountMax: 100_000)
         #expect(channels.queuedByteCount == notification("a", "behind").byteCount)
         var out = ByteBuffer()
         channels.writeQueued(to: &out)
@@ -59,7 +59,7 @@ internal import Testing
         channels.settle(serverHears: [], committed: [])
         channels.settle(serverHears: ["a"], committed: [])
         channels.listenerSawMark(mark)
-        _ = channels.enqueue(notification("a", "the server brings it"))
+        _ = channels.enqueue(notification("a", "the server brings it"), byteCountMax: 100_000)
         #expect(!channels.hasQueued)
         #expect(channels.joining == ["a"])
     }
@@ -86,13 +86,24 @@ internal import Testing
         channels.settle(serverHears: ["b"], committed: [])
         #expect(channels.wanted == ["b"])
         #expect(!channels.isLent)
+        #expect(channels.inOrder == ["b"])
         #expect(channels.owned == ["b"])
+    }
+
+    @Test func `channels are in the order in which the client began to listen`() {
+        let channels = handedOver(["b"])
+        channels.settle(serverHears: ["a", "b"], committed: [])
+        channels.settle(serverHears: [], committed: [])
+        #expect(channels.inOrder == ["b", "a"])
+        channels.isLent = true
+        channels.settle(serverHears: ["a", "b"], committed: [])
+        #expect(channels.inOrder == ["a", "b"])
     }
 
     @Test func `what waits of a channel that is left is dropped`() {
         let channels = handedOver(["a", "b"])
-        _ = channels.enqueue(notification("a", "x"))
-        _ = channels.enqueue(notification("b", "y"))
+        _ = channels.enqueue(notification("a", "x"), byteCountMax: 100_000)
+        _ = channels.enqueue(notification("b", "y"), byteCountMax: 100_000)
         channels.note([.one("a")])
         channels.settle(serverHears: [], committed: [])
         #expect(channels.queuedByteCount == notification("b", "y").byteCount)
@@ -102,8 +113,8 @@ internal import Testing
         let channels = handedOver(["a"])
         let long = notification("a", String(repeating: "x", count: 7_999))
         var count = 0
-        while channels.enqueue(long) { count += 1 }
-        #expect(count == ClientChannels.queuedByteCountMax / long.byteCount)
+        while channels.enqueue(long, byteCountMax: 100_000) { count += 1 }
+        #expect(count == 100_000 / long.byteCount)
     }
 
     @Test func `a notification keeps its payload and gets the process of the server's client`() {
