@@ -39,13 +39,21 @@ extension Worker where Loop: ~Copyable {
         servers[slot].marker = marker
         servers[slot].session.isListener = true
         listenerSlots[servers[slot].pool.id] = slot
-        runOwnQuery(slot, "LISTEN \(Channel.quoted(marker))", sendsNow: true)
+        askOfListener(slot, "LISTEN \(Channel.quoted(marker))")
+    }
+
+    /// Clients may wait for the answer; without one it is as good as lost.
+    private mutating func askOfListener(_ slot: Int, _ query: String) {
+        servers[slot].deadline = Limit(settings.serverConnectTimeout).end(from: now)
+        updateTimer(ofServer: slot)
+        runOwnQuery(slot, query, sendsNow: true)
     }
 
     /// It has answered, or sent notifications.
     mutating func listenerProgressed(_ slot: Int) {
         defer { if servers.isTaken(slot) { armServerReceive(slot) } }
         guard servers[slot].session.isReleasable else { return }
+        servers[slot].deadline = .never
         let pool = servers[slot].pool
         var answered: [ClientID] = []
         swap(&answered, &servers[slot].askedNow)
@@ -87,7 +95,7 @@ extension Worker where Loop: ~Copyable {
             + (order?.unlisten ?? []).map { "UNLISTEN \(Channel.quoted($0))" }
         // An empty query will do. PostgreSQL sends what it has heard before it is ready again.
         let query = statements.isEmpty ? "-- pgweir listens" : statements.joined(separator: "; ")
-        runOwnQuery(slot, query, sendsNow: true)
+        askOfListener(slot, query)
     }
 
     /// This worker's listener of `pool`, once it is open.

@@ -183,7 +183,9 @@ extension Worker where Loop: ~Copyable {
             closeServer(slot, "its client left and it was not clean in time (cancel_wait_timeout)")
         case .checking:
             closeServer(slot, "no answer to server_check_query")
-        case .idle, .linked, .held, .listening:
+        case .listening:
+            closeServer(slot, "the listener did not answer in time (server_connect_timeout)")
+        case .idle, .linked, .held:
             break
         }
     }

@@ -1,13 +1,15 @@
 """LISTEN, UNLISTEN and NOTIFY in transaction mode: as PostgreSQL does it, on shared servers."""
 
 import asyncio
+import os
 import random
+import signal
 import threading
 import time
 
 import psycopg
 import pytest
-from support.wire import SYNC, bind, describe, error_code, execute, parse
+from support.wire import SYNC, bind, describe, error_code, execute, parse, query
 
 pytestmark = pytest.mark.pgweir_or_direct
 SETTINGS = {"default_pool_size": 1}
@@ -363,6 +365,27 @@ def test_clients_are_told_when_the_listener_is_lost(pooler, postgres, connect):
     with listening(pooler, "listen a") as again:
         postgres.sql("notify a, 'x'")
         assert heard(again, 1) == [("a", "x")]
+
+
+@pytest.mark.pgweir_only
+def test_a_listener_that_does_not_answer_is_lost(start_pooler, postgres, connect):
+    pooler = start_pooler({"default_pool_size": 2, "server_connect_timeout": 1})
+    client = connect(pooler.port)
+    client.ask("listen a")
+    time.sleep(0.5)
+    client.ask("select 1")
+    ((number,),) = postgres.sql(
+        "select pid from pg_stat_activity where usename = 'app' and query ~ '^LISTEN|^-- pgweir'"
+    )
+    os.kill(number, signal.SIGSTOP)
+    try:
+        client.send(query("select 2"))
+        assert error_code(client.rest()) == "57P01"
+        again = connect(pooler.port)
+        again.ask("listen a")
+        again.ask("select 3")
+    finally:
+        os.kill(number, signal.SIGCONT)
 
 
 @pytest.mark.pgweir_only
