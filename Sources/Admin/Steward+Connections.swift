@@ -3,12 +3,10 @@ internal import Worker
 
 extension ClientReport {
     /// As KILL_CLIENT takes it, and as the client was told for its cancel requests.
-    var number: UInt32 { id.number }
+    var number: UInt32 { id.processID }
 }
 
 extension ClientID {
-    var number: UInt32 { UInt32(worker) << 24 | (slot + 1) }
-
     /// In the place of PgBouncer's address: unique, and never a server's.
     var pointer: String {
         hexadecimal(UInt64(worker) << 56 | UInt64(slot) << 32 | UInt64(generation))

@@ -88,6 +88,17 @@ extension SettingKey {
             "max_pinned_servers", \.settings.session.pinnedMax, .count(0...1_000_000),
             "Servers of one pool that clients may keep so. 0 = no limit."),
         .service(
+            "max_channels", \.settings.session.channelsMax, .count(0...1_000_000),
+            "Channels of one client that its pool's listener hears for it. A client that listens "
+                + "to more keeps its server."
+        ).only(.toml),
+        .service(
+            "max_waiting_notification_bytes", \.settings.session.notificationByteCountMax,
+            .count(16_384...1_073_741_824),
+            "Bytes of notifications that may wait for one client, which is in a transaction block "
+                + "or does not read. Who has more is disconnected."
+        ).only(.toml),
+        .service(
             "audit_releases", \.settings.session.auditsReleases, .flag,
             "Ask every server after each transaction what is left in its session, whatever the "
                 + "texts show; what they did not show is logged. One more query for each "

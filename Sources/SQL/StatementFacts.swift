@@ -116,6 +116,8 @@ public struct StatementFacts: Equatable, Sendable {
     /// Numbers of the parameters of the extended protocol that name a parameter in set_config().
     public var boundNames: [Int] = []
     public var nameUses: [NameUse] = []
+    /// UNLISTEN, DISCARD ALL.
+    public var channelRemovals: [ChannelRemoval] = []
     public var block = BlockEffect.none
     /// DISCARD ALL, RESET ALL: parameters go back to what the session began with.
     public var resetsAll = false

@@ -57,8 +57,17 @@ extension StatementScanner {
         guard let token = peek(text), isWord(token, "all", text) else { return }
         noteResetAll()
         suspect([.anyParameter, .channels, .removals])
+        noteRemoval(.all)
         let place = token.range.upperBound
         use(NameUse(kind: .deallocateAll, range: place..<place, name: ""))
+    }
+
+    /// UNLISTEN { name | * }
+    mutating func unlisten(_ text: borrowing RawSpan) {
+        suspect([.channels, .removals])
+        guard let token = peek(text) else { return }
+        if token.kind == .symbol { return noteRemoval(.all) }
+        if let name = statementName(token, text) { noteRemoval(.one(name)) }
     }
 
     /// EXPLAIN [ (options) ] [ ANALYZE ] [ VERBOSE ] statement

@@ -98,9 +98,7 @@ public struct StatementScanner: ~Copyable {
             if isWord(first, "set", text) { set(text) }
             if isWord(first, "start", text) { facts.block = .opens }
         case UInt8(ascii: "u"):
-            if isWord(first, "unlisten", text) {
-                facts.suspicions.formUnion([.channels, .removals])
-            }
+            if isWord(first, "unlisten", text) { unlisten(text) }
         default:
             break
         }
@@ -207,6 +205,10 @@ public struct StatementScanner: ~Copyable {
     private mutating func notePG(_ text: borrowing RawSpan, _ name: Range<Int>) {
         if has("pg_temp", text, name) { facts.suspicions.insert(.temporaryObjects) }
         if has("pg_settings", text, name) { facts.suspicions.insert(.anyParameter) }
+        // Whoever looks must see its own, as who takes some away must have them.
+        if has("pg_listening_channels", text, name) {
+            facts.suspicions.formUnion([.channels, .removals])
+        }
         if begins("pg_advisory_unlock", text, name) {
             facts.suspicions.formUnion([.advisoryLocks, .removals])
         } else if begins("pg_advisory_lock", text, name)
@@ -247,6 +249,7 @@ public struct StatementScanner: ~Copyable {
 
     mutating func use(_ use: NameUse) { facts.nameUses.append(use) }
     mutating func noteBlock(_ effect: BlockEffect) { facts.block = effect }
+    mutating func noteRemoval(_ removal: ChannelRemoval) { facts.channelRemovals.append(removal) }
     mutating func noteCreate() { isInCreate = true }
     mutating func noteResetAll() { facts.resetsAll = true }
 }

@@ -12,6 +12,7 @@ extension ClientSession {
         _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) {
         note(facts)
+        noteRemovals(facts)
         if facts.isAwaited {
             let (changes, _) = makeReady(
                 actual.names, server: &server, toServer: &toServer, bytes, store)
@@ -63,13 +64,18 @@ extension ClientSession {
         if bind.statement.isEmpty {
             if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
             let facts = unnamedFacts(store)
-            if let facts, isHeldForValues(facts.facts, piece) { return .incomplete }
+            if let facts {
+                guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
+                if mustAwaitHandover(facts.facts, server) { return .stalled }
+            }
             guard
                 let actual = provideUses(
                     of: unnamed.current, facts, server: &server, toServer: &toServer, bytes, store)
             else { return .stalled }
             defer { actual.release(store) }
             if let facts {
+                announceRemovals(
+                    facts.facts, server: &server, toServer: &toServer, bytes, store)
                 noteBind(
                     facts.facts, actual, bind, piece, server: &server, toServer: &toServer, bytes,
                     store)
@@ -86,7 +92,10 @@ extension ClientSession {
             server.expect(Expectation(.bind))
             return .pass
         }
-        if let facts = known.facts, isHeldForValues(facts.facts, piece) { return .incomplete }
+        if let facts = known.facts {
+            guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
+            if mustAwaitHandover(facts.facts, server) { return .stalled }
+        }
         guard
             let actual = provideUses(
                 of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,
@@ -95,6 +104,7 @@ extension ClientSession {
         defer { actual.release(store) }
         if let facts = known.facts?.facts {
             forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+            announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(
                 facts, actual, bind, piece, server: &server, toServer: &toServer, bytes, store)
         }

@@ -125,7 +125,10 @@ extension ClientSession {
         if resolved.runsUnknown { traces.suspectAnything() }
         for use in resolved.uses {
             server.replacedNames[use.statement] = use.name
-            if let facts = use.facts, use.kind == .execute { note(facts.facts) }
+            if let facts = use.facts, use.kind == .execute {
+                note(facts.facts)
+                noteRemovals(facts.facts)
+            }
             let isThere = server.statements.contains(use.statement)
             switch use.kind {
             case .prepare:

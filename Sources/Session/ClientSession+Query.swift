@@ -17,24 +17,37 @@ extension ClientSession {
         let length = piece.body.count + scanner.bodyByteCountLeft
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = textRange(piece, bytes)
-        var renamed = RenamedText()
         let facts = StatementScanner.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings)
-        forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
-        var handling = Handling.pass
+        if mustAwaitHandover(facts, server) { return .stalled }
+        var names: ResolvedNames?
         if piece.closes, !facts.nameUses.isEmpty {
-            handling = replaceNames(
-                facts.nameUses, in: text, of: bytes, &renamed, server: &server,
-                toServer: &toServer, store: store)
-            if case .stalled = handling { return handling }
+            guard let resolved = resolve(facts.nameUses, in: text, of: bytes, server, store) else {
+                return .stalled
+            }
+            names = resolved
         }
+        forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         note(facts)
+        announceRemovals(
+            facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
+        noteRemovals(facts)
         // Of a text that is not there whole, the rest may hold anything.
         if !piece.closes { traces.suspectAnything() }
         waitsForReset = facts.isAwaited
+        // Behind what goes ahead of it, because it may write the query.
+        var handling = Handling.pass
+        if let names {
+            handling = replaceNames(
+                names, in: text, of: bytes, server: &server, toServer: &toServer, store: store)
+        }
         server.setUnnamed(0, store)
         unnamed.change(to: 0)
-        server.expect(.query, of: renamed, changesUnnamed: true)
+        if let names {
+            server.expect(.query, of: names.text, changesUnnamed: true)
+        } else {
+            server.expect(Expectation(.query, changesUnnamed: true))
+        }
         return handling
     }
 
@@ -88,14 +101,10 @@ extension ClientSession {
     /// Writes the query with our names where the client's stand; statements that the server does
     /// not have go ahead of it.
     private mutating func replaceNames(
-        _ uses: [NameUse], in text: Range<Int>, of bytes: borrowing RawSpan,
-        _ renamed: inout RenamedText, server: inout ServerSession, toServer: inout Outgoing,
-        store: any StatementStore
+        _ resolved: ResolvedNames, in text: Range<Int>, of bytes: borrowing RawSpan,
+        server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
         let isBatchOpen = server.isBatchOpen
-        guard let resolved = resolve(uses, in: text, of: bytes, server, store) else {
-            return .stalled
-        }
         let ready = makeReady(resolved, server: &server, toServer: &toServer, bytes, store)
         server.nameChanges += ready.changes
         guard !resolved.uses.isEmpty else { return .pass }
@@ -105,7 +114,6 @@ extension ClientSession {
             ClientMessages.sync(to: &toServer.buffer)
             server.expectOwnSync()
         }
-        renamed = resolved.text
         toServer.buffer.appendMessage(ClientTag.query) {
             appendText(text, of: bytes, with: resolved.uses, to: &$0)
             $0.append(UInt8(0))

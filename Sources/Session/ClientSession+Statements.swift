@@ -18,10 +18,12 @@ extension ClientSession {
         let isUnnamed = !piece.body.isEmpty && bytes.uint8(at: piece.body.lowerBound) == 0
         if isUnnamed {
             guard length <= HeldMessage.unnamedParseByteCountMax else {
-                return parseLongUnnamed(piece, length, of: bytes, server: &server, store: store)
+                return parseLongUnnamed(
+                    piece, length, of: bytes, server: &server, toServer: &toServer, store: store)
             }
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
+            if mustAwaitHandover(definition, bytes, server) { return .stalled }
             let statement = store.intern(bytes.extracting(definition))
             let facts = facts(of: statement, definition, bytes, store)
             if let facts, facts.namesStatements {
@@ -30,6 +32,7 @@ extension ClientSession {
             }
             if let facts = facts?.facts {
                 forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+                announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
             }
             unnamed.change(to: statement, facts: facts)
             server.setUnnamed(statement, store)
@@ -52,6 +55,7 @@ extension ClientSession {
                 known, definition, server: &server, toServer: &toServer, bytes: bytes,
                 store: store)
         }
+        if mustAwaitHandover(definition, bytes, server) { return .stalled }
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
         guard
@@ -64,6 +68,7 @@ extension ClientSession {
         defer { actual.release(store) }
         if let facts = facts?.facts {
             forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+            announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
         }
         names.parsed(name, as: statement, facts: facts)
         if server.statements.useIfThere(actual.statement) {
@@ -95,6 +100,7 @@ extension ClientSession {
         }
         defer { actual.release(store) }
         forgetSequences(facts.facts, server: &server, toServer: &toServer, bytes, store)
+        announceRemovals(facts.facts, server: &server, toServer: &toServer, bytes, store)
         unnamed.change(to: statement, facts: facts)
         server.setUnnamed(actual.statement, store)
         toServer.spill(bytes)
@@ -120,20 +126,34 @@ extension ClientSession {
         return actual
     }
 
+    private func mustAwaitHandover(
+        _ definition: Range<Int>, _ bytes: borrowing RawSpan, _ server: borrowing ServerSession
+    ) -> Bool {
+        guard server.handover != .none,
+            let end = bytes.firstOffset(of: 0, in: definition)
+        else { return false }
+        let facts = StatementScanner.facts(
+            of: bytes, in: definition.lowerBound..<end,
+            standardConformingStrings: hasConformingStrings)
+        return mustAwaitHandover(facts, server)
+    }
+
     /// A Parse without a name that is too long to be kept: passed on, and usable while this server
     /// is kept.
     private mutating func parseLongUnnamed(
         _ piece: FramePiece, _ length: Int, of bytes: borrowing RawSpan,
-        server: inout ServerSession, store: any StatementStore
+        server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = piece.body.lowerBound + 1..<piece.body.upperBound
         let end = bytes.firstOffset(of: 0, in: text) ?? text.upperBound
-        note(
-            StatementScanner.facts(
-                of: bytes, in: text.lowerBound..<end,
-                standardConformingStrings: hasConformingStrings))
+        let facts = StatementScanner.facts(
+            of: bytes, in: text.lowerBound..<end, standardConformingStrings: hasConformingStrings)
+        note(facts)
         if !piece.closes { traces.suspectAnything() }
+        announceRemovals(
+            facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
+        noteRemovals(facts)
         unnamed.change(to: 0)
         server.setUnnamed(ServerSession.unnamedUnknown, store)
         server.expect(Expectation(.parse, changesUnnamed: true))

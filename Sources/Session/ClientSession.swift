@@ -18,7 +18,11 @@ public struct ClientSession: ~Copyable {
     /// What they were when it had logged in: where RESET goes.
     public var startup: ParameterState
     /// What it may have left in its server's session.
-    public internal(set) var traces = SessionTraces()
+    public var traces = SessionTraces()
+    /// What it listens to; nil = it never did.
+    public var channels: ClientChannels?
+    /// Tells it from all other clients of this process, now and later.
+    public var identity: UInt64 = 0
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
     /// Whether its servers go to other clients too (not in session mode): names of prepared
@@ -140,7 +144,10 @@ extension ClientSession {
                 if passesRest { toServer.pass(piece.start..<piece.body.upperBound, of: bytes) }
                 continue
             }
-            if server.ledger.count >= HeldMessage.expectationsMax || server.isRepairing {
+            // What the client does now would be lost among what the server was asked about.
+            if server.ledger.count >= HeldMessage.expectationsMax || server.isRepairing
+                || server.isQuestioned
+            {
                 scanner = before
                 offset = piece.start
                 return .stalled

@@ -110,6 +110,14 @@ public struct Ledger: Sendable {
         count -= 1
     }
 
+    /// Whether nothing is owed but answers to queries of ours.
+    public var isOursOnly: Bool {
+        (0..<count).allSatisfy {
+            let entry = ring[place(of: $0)]
+            return entry.kind == .query && entry.disposition == .swallow
+        }
+    }
+
     /// Whether a Sync is owed, so that an error ends there.
     public var hasSync: Bool { syncCount > 0 }
 

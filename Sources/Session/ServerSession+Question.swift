@@ -19,7 +19,7 @@ extension ServerSession {
         }
         let question = StateQuestion(
             client.traces, reported: parameters.reported, extra: parameters.extra,
-            asksAll: isAudit)
+            asksAll: isAudit, witnesses: client.channels?.witnesses ?? [])
         client.traces.asked()
         guard !question.isEmpty else {
             settle(question, client: &client, store)
@@ -41,9 +41,11 @@ extension ServerSession {
 
     /// The question failed: nobody knows what is there, so the server stays with its client.
     public mutating func unanswered(client: inout ClientSession) {
+        if question?.traces.mayListen ?? false { client.traces.pins.insert(.channels) }
         question = nil
         client.traces.answered()
         client.traces.pins.insert(.anyParameter)
+        client.channels?.questionFailed()
     }
 
     private mutating func settle(
@@ -71,6 +73,7 @@ extension ServerSession {
         let asked = question.kinds.reduce(into: Suspicions()) { $0.formUnion($1) }
         client.traces.pins = client.traces.pins.subtracting(asked).union(question.found)
             .union(traces.suspected.intersection([.libraries, .seed]))
+        if let heard = question.channels { settleChannels(heard, question, client: &client) }
     }
 
     /// An audit has found what no text showed.
@@ -79,7 +82,9 @@ extension ServerSession {
     ) {
         guard question.isAudit else { return }
         var found: [String] = []
-        let kinds = question.found.subtracting(traces.suspected.union(traces.pins))
+        var kinds = question.found.subtracting(traces.suspected.union(traces.pins))
+        let isHeardOf = traces.mayListen || question.channels?.allSatisfy(hears.contains) ?? true
+        if !isHeardOf { kinds.insert(.channels) }
         if !kinds.isEmpty { found.append("\(kinds)") }
         if !traces.suspected.contains(.anyParameter) {
             let before = parameters.extra

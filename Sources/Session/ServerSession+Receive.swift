@@ -32,7 +32,17 @@ extension ServerSession {
                 offset = piece.start
                 return
             }
+            if tag == ServerTag.notificationResponse {
+                notified(
+                    bytes.extracting(piece.body), client: client, toClient: &toClient,
+                    behind: bytes)
+                passesRest = false
+                continue
+            }
             passesRest = try isForwarded(tag, piece, bytes, client: &client, store: store)
+            if passesRest, tag == ServerTag.readyForQuery, let channels = client.channels {
+                passesRest = readyPasses(channels, client, toClient: &toClient, behind: bytes)
+            }
             if passesRest { pass(tag, piece, bytes, client: client, toClient: &toClient) }
             settleBehind(piece, bytes, client: &client, toClient: &toClient, store: store)
         }
@@ -97,7 +107,8 @@ extension ServerSession {
     /// Messages that change what we know are looked at whole; all others stream through.
     private func mustBeWhole(_ tag: UInt8, length: Int) -> Bool {
         switch tag {
-        case ServerTag.parameterStatus, ServerTag.readyForQuery: true
+        case ServerTag.parameterStatus, ServerTag.readyForQuery, ServerTag.notificationResponse:
+            true
         case ServerTag.commandComplete: length <= 64
         case ServerTag.errorResponse: length <= 8192 || ledger.head?.disposition == .swallow
         case ServerTag.dataRow: question != nil && ledger.head?.disposition == .swallow
@@ -118,8 +129,6 @@ extension ServerSession {
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.noticeResponse:
             return ledger.head?.disposition != .swallow
-        case ServerTag.notificationResponse:
-            return ledger.head?.disposition != .swallow || client.traces.mayListen
         case ServerTag.parameterStatus:
             return reportParameter(bytes.extracting(piece.body), client: &client, store: store)
         case ServerTag.readyForQuery:
@@ -133,10 +142,14 @@ extension ServerSession {
                 return false
             }
             let isTold = failed(body, client: &client, store: store)
-            if isTold, isFatal { saidFatal = true }
-            return isTold
+            guard isFatal else { return isTold }
+            // Whatever was asked, this is about the connection, and what the client hears last.
+            if case .failed = ownQuery { ownQuery = .running }
+            saidFatal = true
+            return true
         case ServerTag.commandComplete:
             if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
+            noteHandedOver()
             copy = .none
             tally.queryCount += 1
             return try complete(tag, store: store, client: &client)
@@ -336,6 +349,7 @@ extension ServerSession {
         if isClients {
             for statement in client.names.removeAcknowledged() { store.release(statement) }
         } else if tag == "DISCARD ALL" {
+            hears = []
             parameters = store.canonical(
                 ParameterState(reported: parameters.reported, extra: [:], isProven: true))
         }

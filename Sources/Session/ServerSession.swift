@@ -46,6 +46,18 @@ public struct ServerSession: ~Copyable {
     var failedText: RenamedText?
     /// What the client calls the statements that Queries under way name.
     var replacedNames: [UInt64: [UInt8]] = [:]
+    /// Channels that it listened to when it was last asked, and that of our marker.
+    public internal(set) var hears: Set<String> = []
+    public internal(set) var handover = Handover.none
+    /// The channel of the last marker.
+    var marker = ""
+    var markerPayload = ""
+    /// Whether it listens for all clients of its pool: notifications go to `caught`.
+    public var isListener = false
+    /// Notifications since the worker last took them.
+    public var caught: [Notification] = []
+    /// Who notifies by which process of its host.
+    public var processes: (any ProcessNames)?
     /// Counters since the worker last took them.
     public var tally = Tally()
     var passesRest = false
@@ -154,6 +166,7 @@ public struct ServerSession: ~Copyable {
         isUnnamedOfThisLink = false
         question = nil
         surprise = nil
+        handover = .none
         statements.endBatch()
         stopReplay()
     }
@@ -300,6 +313,9 @@ public struct ServerSession: ~Copyable {
 extension ServerSession {
     /// The client is gone: ends what it left open, so that the server comes to a ReadyForQuery.
     public mutating func finishForOrphan(_ toServer: inout Outgoing) {
+        // Whoever is linked next is not asked about by it.
+        question = nil
+        handover = .none
         if copy == .fromClient {
             ClientMessages.copyFail("client disconnected", to: &toServer.buffer)
             copy = .ended

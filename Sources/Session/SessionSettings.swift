@@ -43,6 +43,12 @@ public struct SessionSettings: Sendable, Equatable {
     /// Most servers of one pool that clients keep in transaction mode; 0 = no limit.
     /// `max_pinned_servers`.
     public var pinnedMax = 0
+    /// Bytes of notifications that may wait for one client; with more, it is closed.
+    /// `max_waiting_notification_bytes`.
+    public var notificationByteCountMax = 4 << 20
+    /// Channels of one client that its pool's listener takes over; with more, it keeps its server.
+    /// `max_channels`.
+    public var channelsMax = 1_000
     /// Ask every server what its client has left, whatever the texts say. `audit_releases`.
     public var auditsReleases = false
 

@@ -12,7 +12,7 @@ public struct SessionTraces: Sendable {
     /// Everything was reset since the server was linked.
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
-    public internal(set) var pins: Suspicions = []
+    public var pins: Suspicions = []
     /// A question is under way; what it finds may pin.
     private var isAsked = false
     /// The search path may have changed since the last answer.

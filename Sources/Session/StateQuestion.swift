@@ -3,8 +3,9 @@ internal import SQL
 
 /// What we ask a server about the session that a client is about to leave: one query, one row.
 ///
-/// Columns: one for each kind of state that is suspected or pins, '' or 't'; then the parameters
-/// of the session as one text; then one column for each parameter that is asked for by name.
+/// Columns: one for each kind of state that is suspected or pins, '' or 't', or the channels as one
+/// text; then the parameters of the session as one text; then one column for each parameter that
+/// is asked for by name; then one for each witness of an UNLISTEN.
 public struct StateQuestion: Sendable {
     /// Kinds whose columns come first, in this order.
     let kinds: [Suspicions]
@@ -15,6 +16,8 @@ public struct StateQuestion: Sendable {
     let traces: SessionTraces
     /// Names asked for one by one, because no list has them.
     let names: [String]
+    /// Asked for by name as well, behind the others.
+    let witnesses: [ClientChannels.Witness]
     /// The row, when it has come; nil = the column is NULL.
     var answer: [String?]?
 
@@ -40,7 +43,11 @@ public struct StateQuestion: Sendable {
             "EXISTS (SELECT FROM pg_catalog.pg_prepared_statements "
                 + "WHERE from_sql AND pg_catalog.left(name, 7) <> 'pgweir_')"
         ),
-        (.channels, "EXISTS (SELECT FROM pg_catalog.pg_listening_channels())"),
+        (
+            .channels,
+            "(SELECT pg_catalog.string_agg(channel, pg_catalog.chr(2)) "
+                + "FROM pg_catalog.pg_listening_channels() AS channel)"
+        ),
     ]
 
     /// Between the parameters of the list, and between name and value.
@@ -48,13 +55,14 @@ public struct StateQuestion: Sendable {
 
     init(
         _ traces: SessionTraces, reported: [String: String], extra: [String: String],
-        asksAll: Bool = false
+        asksAll: Bool = false, witnesses: [ClientChannels.Witness] = []
     ) {
         // Once something pins, a DROP or an unlock may have ended it.
         let asked = traces.suspected.union(traces.pins)
         isAudit = asksAll
         self.traces = traces
         kinds = Self.questions.map(\.kind).filter { asksAll || asked.contains($0) }
+        self.witnesses = kinds.contains(.channels) ? witnesses : []
         // Only the list says whether a parameter is set: a RESET may have been rolled back.
         asksAllParameters =
             asksAll || asked.contains(.anyParameter)
@@ -81,7 +89,7 @@ public struct StateQuestion: Sendable {
                     + "pg_catalog.chr(2)) FROM pg_catalog.pg_settings WHERE source = 'session' "
                     + "AND name NOT LIKE 'transaction%')")
         }
-        columns += names.map {
+        columns += (names + witnesses.map(\.name)).map {
             "pg_catalog.current_setting(\(ParameterState.quoted(literal: $0)), true)"
         }
         return "SELECT " + columns.joined(separator: ", ")
@@ -104,14 +112,31 @@ public struct StateQuestion: Sendable {
             values.append(row.string(in: offset..<offset + length))
             offset += length
         }
-        let count = kinds.count + (asksAllParameters ? 1 : 0) + names.count
+        let count = namesStart + names.count + witnesses.count
         if values.count == count { answer = values }
+    }
+
+    private var namesStart: Int { kinds.count + (asksAllParameters ? 1 : 0) }
+
+    /// What the server listens to, in the order in which it began to; nil = not asked.
+    var channels: [String]? {
+        guard let answer, let place = kinds.firstIndex(of: .channels) else { return nil }
+        let names = (answer[place] ?? "").split(separator: Self.separators.between)
+        return names.map(String.init)
+    }
+
+    var committedWitnesses: [ClientChannels.Witness] {
+        guard let answer else { return [] }
+        let values = answer.dropFirst(namesStart + names.count)
+        return zip(witnesses, values).filter { $0.value == $1 }.map(\.0)
     }
 
     /// Kinds of state that the server says are there.
     var found: Suspicions {
         var found: Suspicions = []
-        for (kind, value) in zip(kinds, answer ?? []) where value == "t" { found.insert(kind) }
+        for (kind, value) in zip(kinds, answer ?? []) where value == "t" && kind != .channels {
+            found.insert(kind)
+        }
         return found
     }
 
@@ -130,6 +155,6 @@ public struct StateQuestion: Sendable {
     /// The parameters asked for by name; nil = no such parameter.
     var named: [(name: String, value: String?)] {
         guard let answer else { return [] }
-        return Array(zip(names, answer.dropFirst(kinds.count + (asksAllParameters ? 1 : 0))))
+        return Array(zip(names, answer.dropFirst(namesStart)))
     }
 }

@@ -1,5 +1,6 @@
 public import Bytes
 public import EventLoop
+public import Session
 public import Wire
 
 /// What one worker, the console or a resolver thread tells a worker.
@@ -28,6 +29,22 @@ public enum Mail: Sendable {
     case report(ReportDesk)
     /// Close this client with this message.
     case kill(ClientID, ErrorReply)
+    /// This worker has the listener of the pool, and there may be a new order for it.
+    case channelsChanged(Pool)
+    /// Close the listener of the pool, if nobody wants it.
+    case closeListener(Pool)
+    /// The listener hears more channels, for which clients of this worker may have waited.
+    case channelsHeard(Pool)
+    /// The listener of the pool has received these, some of which clients of this worker want.
+    case notifications(PoolID, [Notification])
+    /// The listener has come to the marker of this client.
+    case listenerSawMark(ClientID, number: UInt32)
+    /// This worker has the listener of the pool: has it heard more for this client?
+    case askListener(Pool, ClientID)
+    /// What the listener had heard when it was asked has been sent.
+    case listenerAnswered(ClientID)
+    /// The listener of the pool is gone.
+    case listenerLost(PoolID, reason: String)
     /// Stop listening.
     case stopListening
     /// Tell the waiting clients that the pooler shuts down, and close clients without a server.

@@ -82,6 +82,8 @@ public final class Pool: Sendable {
     public let database: String
     public let user: String
     public let state: Guarded<PoolState>
+    /// What its clients listen to. Its lock is taken while no other is held.
+    let listener = Guarded(PoolListener())
 
     init(id: PoolID, place: Int, profile: PoolProfile, workerCount: Int) {
         self.id = id

@@ -24,6 +24,8 @@ struct PoolLimits {
     /// 0 = no limit.
     let pinnedMax: Int
     let auditsReleases: Bool
+    let channelsMax: Int
+    let notificationByteCountMax: Int
     /// Whether anything is due of a client that has a server.
     let watchesLinked: Bool
     /// The same for one that has none and waits for none.
@@ -36,6 +38,8 @@ struct PoolLimits {
         pinPolicy = session.pinPolicy
         pinnedMax = session.pinnedMax
         auditsReleases = session.auditsReleases
+        channelsMax = session.channelsMax
+        notificationByteCountMax = session.notificationByteCountMax
         queryTimeout = Limit(session.queryTimeout)
         queryWaitTimeout = Limit(session.queryWaitTimeout)
         queryWaitNotify = Limit(session.queryWaitNotify)

@@ -22,6 +22,8 @@ enum ServerPhase: Equatable {
     case checking
     /// In the pool; owned by nobody but the pool. To `linked`.
     case idle
+    /// Listens for all clients of its pool, until it is closed; never in the pool.
+    case listening
     /// A client has it. To `idle`, `orphaned`.
     case linked(ClientID)
     /// Its client left; what is left is cleaned up. To `idle`.
@@ -53,6 +55,8 @@ struct Server: ~Copyable {
     var host = ""
     var port: UInt16 = 5432
     var welcome = ServerWelcome()
+    /// Who notifies by it; nil = it is not logged in.
+    var holder: ServerHolder?
     var openedAt = Instant.zero
     var idleSince = Instant.zero
     var requestedAt = Instant.zero
@@ -69,6 +73,14 @@ struct Server: ~Copyable {
     var isAudited = false
     /// Its client left and may have left something behind.
     var needsCleaning = false
+    /// The pool's listener: not counted in the pool.
+    var isListener = false
+    /// The channel of its markers.
+    var marker = ""
+    /// Clients who wait until it has said what it has heard: with its next query, and with the one
+    /// that is under way.
+    var askedNext: [ClientID] = []
+    var askedNow: [ClientID] = []
     /// When the phase must have ended.
     var deadline = Instant.never
     var timerAt = Instant.never

@@ -27,6 +27,8 @@ public final class Service: Sendable {
     let clientTLS: Guarded<TLSContext?>
     let serverTLS: Guarded<TLSContext?>
     let budget = Guarded(Budget())
+    /// By host.
+    let serverProcesses = Guarded([Budget.Key: ServerProcesses]())
     /// From which stand-in secrets of unknown users are made.
     let mockKey: [UInt8]
     /// Clients of each worker, for the choice where a new one goes.

@@ -24,9 +24,7 @@ extension Worker where Loop: ~Copyable {
     /// Somebody sent the key of one of this worker's clients, or a wrong one. Never answered.
     mutating func cancelAsked(processID: UInt32, key: [UInt8]) {
         let place = Int(processID & 0xff_ffff)
-        guard processID >> 24 == UInt32(index), place > 0, place <= clients.capacity,
-            clients.isTaken(place - 1)
-        else { return }
+        guard place > 0, place <= clients.capacity, clients.isTaken(place - 1) else { return }
         let slot = place - 1
         guard !clients[slot].cancelKey.isEmpty, Digest.areEqual(clients[slot].cancelKey, key) else {
             return
@@ -35,7 +33,8 @@ extension Worker where Loop: ~Copyable {
         case .waiting(let ticket, _):
             cancelWaiting(slot, ticket)
         case .linked(let server):
-            guard !servers[Int(server.slot)].session.ledger.isEmpty,
+            // What is ours is not the client's to cancel.
+            guard !servers[Int(server.slot)].session.ledger.isOursOnly,
                 !servers[Int(server.slot)].awaitsOwnQuery
             else { return }
             sendCancel(toServer: Int(server.slot))

@@ -66,11 +66,16 @@ extension Worker where Loop: ~Copyable {
             return clients[slot].held.count > heldByteCountMax
         case .linked(let server):
             return clients[slot].isStalled || !servers[Int(server.slot)].unsent.isEmpty
-                || (servers[Int(server.slot)].awaitsOwnQuery
+                || (mustWait(slot, Int(server.slot))
                     && clients[slot].held.count > heldByteCountMax)
         case .closing: return true
         case .login, .idle, .console: return !clients[slot].unsent.isEmpty
         }
+    }
+
+    /// Whether something of ours has to be answered before the client's next message is looked at.
+    private func mustWait(_ slot: Int, _ serverSlot: Int) -> Bool {
+        servers[serverSlot].awaitsOwnQuery || clients[slot].session.channels?.isReadyHeld ?? false
     }
 
     private mutating func takeEncrypted(_ slot: Int, _ bytes: borrowing RawSpan) {
@@ -141,7 +146,7 @@ extension Worker where Loop: ~Copyable {
             case .idle:
                 guard useIdle(slot, bytes, from: &offset) else { return }
             case .linked(let server):
-                guard !servers[Int(server.slot)].awaitsOwnQuery else { return }
+                guard !mustWait(slot, Int(server.slot)) else { return }
                 return useLinked(slot, Int(server.slot), bytes, from: &offset)
             }
         }
@@ -276,6 +281,7 @@ extension Worker where Loop: ~Copyable {
         case .login, .greeting, .proving, .idle, .waiting, .console:
             armClientReceive(slot)
         }
+        if clients.isTaken(slot) { notifyClient(slot) }
     }
 
     func name(ofClient slot: Int) -> String {

@@ -15,6 +15,12 @@ extension Worker where Loop: ~Copyable {
             return
         }
         let phase = clients[slot].phase
+        leaveChannels(slot)
+        var reply = reply
+        if case .linked(let server) = phase, servers[Int(server.slot)].session.saidFatal {
+            // The client was told already that this is the end.
+            reply = nil
+        }
         if let reply {
             report(reply, slot)
             var last = ByteBuffer()

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import EventLoop
+internal import SQL
 internal import Session
 internal import TLS
 internal import Wire
@@ -32,7 +33,7 @@ extension Worker where Loop: ~Copyable {
             ServerMessages.parameterStatus(name: name, value: value, to: &reply)
         }
         ServerMessages.backendKeyData(
-            processID: processID(ofClient: slot), key: [0, 0, 0, 0], to: &reply)
+            processID: clients[slot].id.processID, key: [0, 0, 0, 0], to: &reply)
         ServerMessages.readyForQuery(.idle, to: &reply)
         send(slot, reply.bytes)
         return clients.isTaken(slot)
@@ -101,6 +102,7 @@ extension Worker where Loop: ~Copyable {
         var waitingSince: Instant?
         var link: ServerID?
         var linkedProcessID: UInt32 = 0
+        var pins = clients[slot].session.traces.pins
         let state: String
         switch clients[slot].phase {
         case .login, .proving: state = "login"
@@ -112,6 +114,7 @@ extension Worker where Loop: ~Copyable {
             state = "active"
             link = server
             linkedProcessID = servers[Int(server.slot)].welcome.processID
+            if !servers[Int(server.slot)].session.hears.isEmpty { pins.insert(.channels) }
         case .console: state = "active"
         case .closing: state = "closing"
         }
@@ -125,7 +128,7 @@ extension Worker where Loop: ~Copyable {
             tls: tls,
             applicationName: clients[slot].session.parameters.reported["application_name"] ?? "",
             statementCount: clients[slot].session.names.count,
-            pinnedBy: "\(clients[slot].session.traces.pins)", linkedProcessID: linkedProcessID,
+            pinnedBy: "\(pins)", linkedProcessID: linkedProcessID,
             heldByteCount: clients[slot].held.count, unsentByteCount: clients[slot].unsent.count)
     }
 

@@ -93,10 +93,12 @@ extension Worker where Loop: ~Copyable {
             let value = wanted.reported[parameter.name.lowercased()] ?? parameter.value
             ServerMessages.parameterStatus(name: parameter.name, value: value, to: &reply)
         }
+        let id = clients[slot].id
+        clients[slot].session.identity = UInt64(id.generation) << 32 | UInt64(id.processID)
         let key = Digest.randomBytes(login.request.minor >= 2 ? 32 : 4)
         clients[slot].cancelKey = key
         ServerMessages.backendKeyData(
-            processID: processID(ofClient: slot), key: key, to: &reply)
+            processID: id.processID, key: key, to: &reply)
         ServerMessages.readyForQuery(.idle, to: &reply)
         clients[slot].phase = .idle
         clients[slot].login = nil
@@ -108,9 +110,6 @@ extension Worker where Loop: ~Copyable {
         }
         updateTimer(ofClient: slot)
     }
-
-    /// Worker in the high byte, place in the low three, from 1 on; never negative.
-    func processID(ofClient slot: Int) -> UInt32 { UInt32(index) << 24 | UInt32(slot + 1) }
 
     /// What the client's startup packet asks for, on top of what the servers begin with.
     private func wantedParameters(

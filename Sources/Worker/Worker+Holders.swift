@@ -98,7 +98,7 @@ extension Worker where Loop: ~Copyable {
             let milliseconds = (now - since).microseconds / 1000
             return Holder(
                 since: since,
-                text: "client \(processID(ofClient: slot)) \(clients[slot].user) from \(address) "
+                text: "client \(clients[slot].id.processID) \(clients[slot].user) from \(address) "
                     + "for \(milliseconds) ms")
         }
     }

@@ -111,6 +111,7 @@ extension Worker where Loop: ~Copyable {
             return admit(slot, on: serverSlot)
         }
         servers[serverSlot].phase = .linked(clients[slot].id)
+        servers[serverSlot].holder?.hold(clients[slot].id.processID)
         servers[serverSlot].tally.assignmentCount += 1
         servers[serverSlot].requestedAt = now
         servers[serverSlot].deadline = .never
@@ -173,6 +174,8 @@ extension Worker where Loop: ~Copyable {
             clients[slot].isStalled = false
             useHeld(slot)
         }
+        guard isClient(slot, client.generation) else { return }
+        notifyClient(slot)
         guard isClient(slot, client.generation) else { return }
         if !mustPause(slot) { armClientReceive(slot) }
         updateTimer(ofClient: slot)
@@ -262,6 +265,7 @@ extension Worker where Loop: ~Copyable {
         let pins = clients[slot].session.traces.pins
         servers[serverSlot].needsCleaning =
             !clients[slot].session.traces.isClean || servers[serverSlot].session.isQuestioned
+            || !servers[serverSlot].session.hears.isEmpty
         // No command takes these back.
         if !pins.isDisjoint(with: [.seed, .libraries]) {
             servers[serverSlot].session.isTainted = true

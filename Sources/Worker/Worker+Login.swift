@@ -31,7 +31,7 @@ extension Worker where Loop: ~Copyable {
             startTLS(slot)
             return false
         case .cancel(let processID, let key):
-            let worker = UInt8(truncatingIfNeeded: processID >> 24)
+            let worker = ClientID.worker(of: processID)
             if worker == index {
                 cancelAsked(processID: processID, key: key)
             } else {

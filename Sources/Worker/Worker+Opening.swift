@@ -19,7 +19,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// Begins one connection. false = a limit over several pools is full, or there is no room.
-    private mutating func openServer(of pool: Pool) -> Bool {
+    mutating func openServer(of pool: Pool, isListener: Bool = false) -> Bool {
         let (profile, hostIndex) = pool.state.withLock { state -> (PoolProfile, Int) in
             let chosen = state.nextHost
             if state.profile.balancesHosts { state.nextHost &+= 1 }
@@ -34,14 +34,12 @@ extension Worker where Loop: ~Copyable {
             (.host(host, port), settings.hostServersMax),
         ]
         guard reserve(limits, for: pool) else {
-            let now = now
-            pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: false) }
+            countFailedOpening(of: pool, isListener: isListener, countsAsFailure: false)
             return false
         }
         guard let (slot, generation) = service.serverSlots.withLock({ $0.take() }) else {
             service.budget.withLock { $0.removeServer(limits.map(\.key)) }
-            let now = now
-            pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: true) }
+            countFailedOpening(of: pool, isListener: isListener, countsAsFailure: true)
             return false
         }
         let id = ServerID(slot: UInt32(slot), generation: generation)
@@ -52,12 +50,22 @@ extension Worker where Loop: ~Copyable {
         server.host = host
         server.port = port
         server.budgetKeys = limits.map(\.key)
+        server.isListener = isListener
         server.deadline =
             settings.serverConnectTimeout > .zero ? now + settings.serverConnectTimeout : .never
         servers.fill(slot, with: server)
         updateTimer(ofServer: slot)
         resolve(slot)
         return true
+    }
+
+    /// A connection was not opened; the pool, or its listener, had counted on it.
+    private mutating func countFailedOpening(
+        of pool: Pool, isListener: Bool, countsAsFailure: Bool
+    ) {
+        if isListener { return listenerClosed(pool, "it could not be opened") }
+        let now = now
+        pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: countsAsFailure) }
     }
 
     /// Counts one server under all limits; takes an idle one of another pool away if need be.
@@ -181,12 +189,10 @@ extension Worker where Loop: ~Copyable {
 
     private mutating func tryOlderProtocol(_ slot: Int) {
         let pool = servers[slot].pool
+        let isListener = servers[slot].isListener
         removeServer(slot)
-        let now = now
-        pool.state.withLock { state in
-            state.protocolMinor = 0
-            state.machine.openingFailed(at: now, countsAsFailure: false)
-        }
+        pool.state.withLock { $0.protocolMinor = 0 }
+        countFailedOpening(of: pool, isListener: isListener, countsAsFailure: false)
         openServers(of: pool)
     }
 
@@ -213,7 +219,9 @@ extension Worker where Loop: ~Copyable {
             .warning,
             "\(name(ofServer: slot)): \(reply.message)")
         let now = now
+        let isListener = servers[slot].isListener
         removeServer(slot)
+        if isListener { return listenerClosed(pool, reply.message) }
         let waiting = pool.state.withLock { state -> [ClientID] in
             state.failureCount += 1
             if !state.profile.balancesHosts { state.nextHost &+= 1 }
@@ -255,7 +263,7 @@ extension Worker where Loop: ~Copyable {
             closeClient(
                 clientSlot,
                 .fatal(.connectionFailure, "server conn crashed?", detail: "Server: \(reason)."))
-        case .orphaned, .held, .idle, .checking:
+        case .orphaned, .held, .idle, .checking, .listening:
             closeServer(slot, reason)
         }
     }
@@ -271,7 +279,7 @@ extension Worker where Loop: ~Copyable {
         let isOpening =
             switch servers[slot].phase {
             case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing: true
-            case .idle, .checking, .linked, .orphaned, .held: false
+            case .idle, .checking, .linked, .orphaned, .held, .listening: false
             }
         if servers[slot].socket >= 0, !isOpening {
             ClientMessages.terminate(to: &toServer.buffer)
@@ -281,7 +289,9 @@ extension Worker where Loop: ~Copyable {
                 sendToServerAtEnd(slot, goodbye.bytes)
             }
         }
+        let isListener = servers[slot].isListener
         removeServer(slot)
+        if isListener { return listenerClosed(pool, reason) }
         let now = now
         pool.state.withLock { state in
             state.statistics += statistics
@@ -322,6 +332,10 @@ extension Worker where Loop: ~Copyable {
             Sockets.close(server.socket)
         }
         server.session.releaseStatements(statements)
+        if let holder = server.holder {
+            service.processes(host: server.host, port: server.port)
+                .remove(server.welcome.processID, holder)
+        }
         let keys = server.budgetKeys
         service.budget.withLock { $0.removeServer(keys) }
         service.serverSlots.withLock { $0.give(back: slot) }

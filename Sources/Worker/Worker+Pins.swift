@@ -15,9 +15,11 @@ extension Worker where Loop: ~Copyable {
         let isAudit =
             limits.auditsReleases && !servers[serverSlot].isAudited
             && !servers[serverSlot].session.isTainted
-        guard isAudit || !clients[slot].session.traces.isClean || clients[slot].isPinned else {
-            return false
-        }
+        guard
+            isAudit || !clients[slot].session.traces.isClean || clients[slot].isPinned
+                || clients[slot].session.channels != nil
+        else { return false }
+        askListener(slot)
         servers[serverSlot].isAudited = true
         let isAsked = servers[serverSlot].session.ask(
             about: &clients[slot].session, isAudit: isAudit, toServer: &toServer.buffer,
@@ -27,9 +29,14 @@ extension Worker where Loop: ~Copyable {
             armServerReceive(serverSlot)
             return true
         }
+        registerChannels(slot, limits)
         let pins = clients[slot].session.traces.pins
         countPin(slot, !pins.isEmpty)
-        guard !pins.isEmpty else { return false }
+        // Until the client has its ReadyForQuery, who notifies by this server is this client.
+        guard
+            !pins.isEmpty || !servers[serverSlot].session.hears.isEmpty
+                || clients[slot].session.channels?.isReadyHeld ?? false
+        else { return false }
         if let refusal = refusal(of: pins, slot, limits) {
             closeClient(slot, refusal)
         } else {
@@ -40,6 +47,9 @@ extension Worker where Loop: ~Copyable {
 
     /// The client keeps its server, and goes on with what it has sent meanwhile.
     private mutating func stay(_ serverSlot: Int, _ slot: Int) {
+        let id = clients[slot].id
+        notifyClient(slot)
+        guard isClient(slot, id.generation) else { return }
         armServerReceive(serverSlot)
         if servers[serverSlot].session.parameters !== clients[slot].session.parameters {
             guard fitParameters(serverSlot, to: slot) else { return }
@@ -47,6 +57,7 @@ extension Worker where Loop: ~Copyable {
             flushToServer(serverSlot, RawSpan())
             guard servers.isTaken(serverSlot) else { return }
         }
+        handChannelsOver(serverSlot, slot)
         guard clients[slot].isStalled else { return }
         clients[slot].isStalled = false
         useHeld(slot)
@@ -69,6 +80,7 @@ extension Worker where Loop: ~Copyable {
     private func refusal(
         of pins: Suspicions, _ slot: Int, _ limits: PoolLimits
     ) -> ErrorReply? {
+        guard !pins.isEmpty else { return nil }
         if limits.pinPolicy == .refuse {
             return .fatal(
                 .featureNotSupported, "session state that outlives a transaction is refused",

@@ -20,6 +20,7 @@ extension Worker where Loop: ~Copyable {
                 guard client.worker == index else { continue }
                 state = "active"
                 link = client
+            case .listening: state = "listening"
             case .orphaned: state = "being_canceled"
             case .idle, .held: continue
             }

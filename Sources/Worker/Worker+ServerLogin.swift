@@ -117,6 +117,9 @@ extension Worker where Loop: ~Copyable {
         }
         servers[slot].session.parameters = shared
         servers[slot].session.base = shared
+        let processes = service.processes(host: servers[slot].host, port: servers[slot].port)
+        servers[slot].holder = processes.add(welcome.processID)
+        servers[slot].session.processes = processes
         // Watched for its death as long as it lives; whoever closes it shuts it down first.
         loop.pollHangUp(servers[slot].socket, token: token(.serverHangUp, ofServer: slot))
         if let connectQuery, !connectQuery.isEmpty {

@@ -118,7 +118,7 @@ extension Worker where Loop: ~Copyable {
             return serverLogin(slot, bytes, from: &offset)
         case .linked(let client):
             return useForClient(slot, client, bytes, from: &offset)
-        case .orphaned, .held, .idle, .preparing, .checking:
+        case .orphaned, .held, .idle, .preparing, .checking, .listening:
             do throws(SessionError) {
                 try servers[slot].session.received(
                     bytes, from: &offset, client: &nobody, toClient: &toClient,
@@ -128,6 +128,7 @@ extension Worker where Loop: ~Copyable {
                 return serverLost(slot, error.reply.detail ?? error.reply.message)
             }
             toClient.removeAll()
+            if !servers[slot].session.caught.isEmpty { forwardCaught(slot) }
         }
     }
 
@@ -169,23 +170,14 @@ extension Worker where Loop: ~Copyable {
         }
         switch servers[slot].phase {
         case .linked(let client):
-            let clientSlot = Int(client.slot)
-            if clients[clientSlot].isStalled, !isDoubtful(slot, clientSlot) {
-                clients[clientSlot].isStalled = false
-                useHeld(clientSlot)
-                guard isServer(slot, servers[slot].id.generation),
-                    servers[slot].phase == .linked(client)
-                else { return }
-            }
-            statementModeCheck(slot, clientSlot)
-            guard servers.isTaken(slot), servers[slot].phase == .linked(client) else { return }
-            settle(slot)
-            if isClient(clientSlot, client.generation) { updateTimer(ofClient: clientSlot) }
+            linkProgressed(slot, client)
         case .orphaned:
             finishOrphan(slot)
         case .preparing:
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
-            serverIsOpen(slot)
+            if servers[slot].isListener { startListening(slot) } else { serverIsOpen(slot) }
+        case .listening:
+            listenerProgressed(slot)
         case .checking:
             guard servers[slot].session.isReleasable else { return armServerReceive(slot) }
             servers[slot].deadline = .never
@@ -197,6 +189,22 @@ extension Worker where Loop: ~Copyable {
         case .idle:
             break
         }
+    }
+
+    /// The linked client may go on with what it has sent, or is done with its server.
+    mutating func linkProgressed(_ slot: Int, _ client: ClientID) {
+        let clientSlot = Int(client.slot)
+        if clients[clientSlot].isStalled, !isDoubtful(slot, clientSlot) {
+            clients[clientSlot].isStalled = false
+            useHeld(clientSlot)
+            guard isServer(slot, servers[slot].id.generation),
+                servers[slot].phase == .linked(client)
+            else { return }
+        }
+        statementModeCheck(slot, clientSlot)
+        guard servers.isTaken(slot), servers[slot].phase == .linked(client) else { return }
+        settle(slot)
+        if isClient(clientSlot, client.generation) { updateTimer(ofClient: clientSlot) }
     }
 
     /// The transaction is over, and before anything else of its client runs, the server must be
@@ -281,6 +289,10 @@ extension Worker where Loop: ~Copyable {
         if case .proving = clients[Int(client.slot)].phase {
             refuted(Int(client.slot), on: slot, fields)
             return false
+        }
+        if servers[slot].session.handover != .none {
+            handoverFailed(slot, of: Int(client.slot), fields)
+            return true
         }
         servers[slot].session.isTainted = true
         let reply = ErrorReply.fatal(

@@ -184,6 +184,8 @@ extension Worker where Loop: ~Copyable {
             closeServer(slot, "its client left and it was not clean in time (cancel_wait_timeout)")
         case .checking:
             closeServer(slot, "no answer to server_check_query")
+        case .listening:
+            closeServer(slot, "the listener did not answer in time (server_connect_timeout)")
         case .idle, .linked, .held:
             break
         }
@@ -200,7 +202,10 @@ extension Worker where Loop: ~Copyable {
                 state.machine.expire(at: now, into: &closing)
                 return state.isUnused(for: settings.wildcardIdleTimeout, at: now)
             }
-            if isUnused, settings.databases[pool.database] == nil {
+            seeToListener(of: pool)
+            if isUnused, settings.databases[pool.database] == nil,
+                pool.listener.withLock({ $0.isUnused })
+            {
                 service.forget(pool, at: now)
             }
             for server in closing { takeOverAndClose(server) }

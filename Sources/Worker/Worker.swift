@@ -2,6 +2,7 @@ internal import Authentication
 internal import Bytes
 public import EventLoop
 internal import HeapModule
+internal import Pooling
 internal import Session
 internal import TLS
 internal import Wire
@@ -35,6 +36,10 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
     var starvedServers: [ServerID] = []
+    /// Channels of this worker's clients.
+    var channelTables: [PoolID: ChannelTable] = [:]
+    /// Places of the pools' listeners that are this worker's.
+    var listenerSlots: [PoolID: Int] = [:]
     var scramSecrets: [String: ScramSecret] = [:]
     /// As of the last reload; see `reloaded`.
     var settings: ServiceSettings
@@ -210,6 +215,24 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case .kill(let client, let reply):
             guard isClient(Int(client.slot), client.generation) else { return }
             closeClient(Int(client.slot), reply)
+        case .channelsChanged(let pool):
+            giveNextOrder(pool)
+        case .closeListener(let pool):
+            closeUnusedListener(pool)
+        case .channelsHeard(let pool):
+            channelsHeard(pool)
+        case .notifications(let pool, let notifications):
+            deliver(notifications, of: pool)
+        case .listenerSawMark(let client, let number):
+            guard isClient(Int(client.slot), client.generation) else { return }
+            clients[Int(client.slot)].session.channels?.listenerSawMark(number)
+        case .askListener(let pool, let client):
+            listenerAsked(pool, by: client)
+        case .listenerAnswered(let client):
+            guard isClient(Int(client.slot), client.generation) else { return }
+            listenerAnswered(Int(client.slot))
+        case .listenerLost(let pool, let reason):
+            listenerLost(pool, reason)
         case .stopListening:
             stopListening()
         case .drain(let reply):

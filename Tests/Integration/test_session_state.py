@@ -48,6 +48,16 @@ def test_a_setting_stays_with_its_client(two, statement, name, value):
     assert show(first, name) in (default, "")
 
 
+def test_a_setting_right_behind_another_stays_too(two):
+    first, second = two
+    for _ in range(20):
+        first.execute("set search_path = a")
+        first.execute("set work_mem = '7MB'")
+        assert show(second, "work_mem") == "4MB"
+        assert show(first, "work_mem") == "7MB"
+        first.execute("reset all")
+
+
 def test_bound_names_of_set_config(two):
     first, second = two
     default = show(second, "work_mem")

@@ -1,4 +1,5 @@
 import Bytes
+import SQL
 import Session
 import TestSupport
 import Testing
@@ -70,6 +71,7 @@ import Wire
 
     @Test func `what a server says unasked is passed on`() throws {
         let linked = Linked()
+        linked.client.session.traces.pins = .channels
         let bytes =
             message("N", utf8("M"), cString("hm"), [0]) + message("A", int32(1), cString("c"), [0])
             + message("S", cString("TimeZone"), cString("UTC"))
