@@ -145,6 +145,19 @@ public struct ClientLogin: Sendable {
         }
     }
 
+    private func refusal(of malformed: StartupOptions.Malformed) -> ErrorReply {
+        switch malformed {
+        case .noValue(let name):
+            .fatal(.syntaxError, "\(name) requires a value")
+        case .unknownSwitch(let word):
+            .fatal(
+                .protocolViolation,
+                "unsupported options startup parameter: only '-c config=val' and "
+                    + "'--config=val' are allowed",
+                detail: "The word was \"\(word)\".")
+        }
+    }
+
     private mutating func read(minor: UInt16, _ parameters: [StartupParameter]) -> ErrorReply? {
         askedMinor = minor
         request.minor = min(minor, 2)
@@ -159,11 +172,7 @@ public struct ClientLogin: Sendable {
                         add(option.name, option.value)
                     }
                 } catch {
-                    return .fatal(
-                        .protocolViolation,
-                        "unsupported options startup parameter: only '-c config=val' and "
-                            + "'--config=val' are allowed",
-                        detail: "The word was \"\(error.word)\".")
+                    return refusal(of: error)
                 }
             default:
                 if parameter.name.hasPrefix("_pq_.") {

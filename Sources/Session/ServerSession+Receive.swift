@@ -325,8 +325,10 @@ extension ServerSession {
         let value = body.string(in: nameEnd + 1..<valueEnd)
         parameters = store.canonical(parameters.reporting(name, value))
         if ledger.head?.disposition == .swallow { return false }
-        client.parameters = store.canonical(
-            client.parameters.reporting(name, client.value(of: name, reported: value, base)))
+        let own = client.value(of: name, reported: value, base)
+        // A RESET to what the client began with is no change for it, whatever it was for the server.
+        guard client.parameters.reported[name.lowercased()] != own else { return false }
+        client.parameters = store.canonical(client.parameters.reporting(name, own))
         return true
     }
 

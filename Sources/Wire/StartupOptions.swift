@@ -3,24 +3,25 @@
 ///
 /// Source: PostgreSQL documentation, "libpq: Connection Parameters", options; postgres(1), -c.
 public enum StartupOptions {
-    /// What stands in `text`, or the word that is not a setting.
+    /// What stands in `text`.
     public static func parse(_ text: String) throws(Malformed) -> [StartupParameter] {
         var found: [StartupParameter] = []
         var words = split(text)[...]
         while let word = words.popFirst() {
             var setting: Substring
             if word == "-c" {
-                guard let next = words.popFirst() else { throw Malformed(word: word) }
+                guard let next = words.popFirst() else { throw .unknownSwitch(word) }
                 setting = next[...]
             } else if word.hasPrefix("-c") {
                 setting = word.dropFirst(2)
             } else if word.hasPrefix("--") {
                 setting = word.dropFirst(2)
             } else {
-                throw Malformed(word: word)
+                throw .unknownSwitch(word)
             }
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
-                throw Malformed(word: word)
+                let flag = word.hasPrefix("--") ? "--" : "-c "
+                throw .noValue("\(flag)\(setting.drop { $0 == "=" })")
             }
             // In a long option a hyphen stands for an underscore, as in PostgreSQL.
             let name = String(setting[..<equals].map { $0 == "-" ? "_" : $0 })
@@ -31,9 +32,11 @@ public enum StartupOptions {
         return found
     }
 
-    /// A word that is neither `-c name=value` nor `--name=value`.
-    public struct Malformed: Error, Equatable, Sendable {
-        public let word: String
+    public enum Malformed: Error, Equatable, Sendable {
+        /// A word that is neither `-c name=value` nor `--name=value`.
+        case unknownSwitch(String)
+        /// One of these without a value: as far as the name.
+        case noValue(String)
     }
 
     private static func split(_ text: String) -> [String] {

@@ -41,12 +41,21 @@ import Testing
     }
 
     @Test(arguments: [
-        ("x", "x"), ("-c", "-c"), ("-c a", "-c"), ("-ca", "-ca"), ("--a", "--a"), ("-", "-"),
-        ("--", "--"), ("-c =b", "-c"), ("--=b", "--=b"), ("-b a=b", "-b"), (#"\"#, ""),
-        ("-c a=b c", "c"), ("-c a='b c'", "c'"), ("-C a=b", "-C"),
+        ("x", "x"), ("-c", "-c"), ("-", "-"), ("-b a=b", "-b"), (#"\"#, ""), ("-c a=b c", "c"),
+        ("-c a='b c'", "c'"), ("-C a=b", "-C"),
     ])
     func `the word that is no setting is named`(_ text: String, _ word: String) {
-        #expect(throws: StartupOptions.Malformed(word: word)) { try StartupOptions.parse(text) }
+        #expect(throws: StartupOptions.Malformed.unknownSwitch(word)) {
+            try StartupOptions.parse(text)
+        }
+    }
+
+    @Test(arguments: [
+        ("-c a", "-c a"), ("-ca", "-c a"), ("--a", "--a"), ("--", "--"), ("-c =b", "-c b"),
+        ("--=b", "--b"),
+    ])
+    func `the setting without a value is named`(_ text: String, _ name: String) {
+        #expect(throws: StartupOptions.Malformed.noValue(name)) { try StartupOptions.parse(text) }
     }
 
     @Test(arguments: Seeds.suite(100))
