@@ -39,6 +39,8 @@ public enum CloseReason: Equatable, Sendable {
     case superfluous
     /// It was opened before the last `reconnect(at:)`.
     case reconnect
+    /// Nobody waits for it, and a statement wants its database to be without connections.
+    case vacated
 }
 
 /// One pool in figures.

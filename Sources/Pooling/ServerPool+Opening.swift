@@ -27,7 +27,7 @@ extension ServerPool {
     /// When `openings(at:)` is worth calling because time has passed: the pause after a failure is
     /// over, or the reserve is due. Always later than the last call; nil = not by time.
     public func retryAt() -> Instant? {
-        guard openingsWanted > 0 else { return nil }
+        guard openingsWanted > 0 else { return isVacated(at: askedAt) ? vacatedUntil : nil }
         var at = retryNotBefore ?? askedAt
         if serverCount >= settings.serversMax {
             guard serverCount < serversLimit, let due = reserveDueAt else { return nil }
@@ -51,7 +51,7 @@ extension ServerPool {
         if isPaused { return 0 }
         // No more than clients wait: the rest would arrive to an empty queue.
         var wanted = waitingCount - openingCount
-        if clientCount > 0 {
+        if clientCount > 0, !isVacated(at: askedAt) {
             wanted = max(wanted, min(settings.serversMin, settings.serversMax) - serverCount)
         }
         let free = (isProbing ? 1 : settings.openingMax) - openingCount

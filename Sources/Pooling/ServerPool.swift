@@ -68,6 +68,8 @@ public struct ServerPool: Sendable {
     var askedAt = Instant(nanoseconds: .min)
     /// Servers opened before this are not wanted back.
     var reconnectedAt: Instant?
+    /// No server is kept before this that no client needs.
+    var vacatedUntil: Instant?
     /// When `expire` last closed a server for its age.
     var lifetimeClosedAt: Instant?
 

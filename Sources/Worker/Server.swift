@@ -69,6 +69,8 @@ struct Server: ~Copyable {
     var isAudited = false
     /// Its client left and may have left something behind.
     var needsCleaning = false
+    /// Pools that are to keep no server while it runs its client's statements.
+    var vacated: [VacatedPool] = []
     /// When the phase must have ended.
     var deadline = Instant.never
     var timerAt = Instant.never

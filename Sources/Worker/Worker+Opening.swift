@@ -20,14 +20,13 @@ extension Worker where Loop: ~Copyable {
 
     /// Begins one connection. false = a limit over several pools is full, or there is no room.
     private mutating func openServer(of pool: Pool) -> Bool {
-        let (profile, hostIndex) = pool.state.withLock { state -> (PoolProfile, Int) in
+        let (profile, place) = pool.state.withLock { state -> (PoolProfile, ServerPlace) in
             let chosen = state.nextHost
             if state.profile.balancesHosts { state.nextHost &+= 1 }
-            return (state.profile, chosen % max(1, state.profile.hosts.count))
+            let places = state.profile.places
+            return (state.profile, places[chosen % places.count])
         }
-        let host = profile.hosts.isEmpty ? "/var/run/postgresql" : profile.hosts[hostIndex]
-        let port =
-            profile.ports.count > hostIndex ? profile.ports[hostIndex] : profile.ports.first ?? 5432
+        let (host, port) = (place.host, place.port)
         let limits: [(key: Budget.Key, max: Int)] = [
             (.database(profile.database), profile.databaseServersMax),
             (.user(profile.serverUser), profile.userServersMax),
@@ -328,12 +327,14 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// An idle server that was taken out of its pool comes here to be closed.
-    mutating func takeOverAndClose(_ server: ServerID) {
+    mutating func takeOverAndClose(
+        _ server: ServerID, _ reason: String = "not needed any more"
+    ) {
         let slot = Int(server.slot)
         guard servers.isTaken(slot), servers[slot].id == server else { return }
         servers[slot].worker = index
         servers[slot].phase = .held
-        closeServer(slot, "not needed any more", isCounted: false)
+        closeServer(slot, reason, isCounted: false)
     }
 
     /// The watch on a server's socket says that it has closed.

@@ -106,6 +106,10 @@ final class PoolFixture {
     func linkedClosed(_ server: ServerID) { pool.linkedClosed(server) }
     func reconnect(at now: Instant) -> [ServerID] { pool.reconnect(at: now) }
     func takeAllIdle() -> [ServerID] { pool.takeAllIdle() }
+    func vacate(until end: Instant, _ meant: ServerID...) -> [ServerID] {
+        defer { pool.checkInvariants() }
+        return pool.vacate(until: end) { meant.contains($0) }
+    }
     func takeAllWaiting() -> [ClientID] { pool.takeAllWaiting() }
     func evictOldestIdle() -> ServerID? { pool.evictOldestIdle() }
 }

@@ -100,6 +100,24 @@ extension PoolWorld {
         }
     }
 
+    mutating func vacate() throws(PoolFault) {
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            pool.endVacating(until: vacatedUntil)
+            vacatedUntil = .zero
+            return try askForOpenings(at: now)
+        }
+        vacatedUntil = now + .nanoseconds(Int64.random(in: 1...3_000_000_000, using: &random))
+        let meant = Set(
+            servers.keys.sorted { $0.slot < $1.slot }.filter { _ in
+                Bool.random(using: &random)
+            })
+        let leaving = pool.vacate(until: vacatedUntil) { meant.contains($0) }
+        guard leaving.allSatisfy(meant.contains) else { throw fault("another one had to leave") }
+        try forget(leaving)
+        let stays = servers.contains { $0.value.state == .idle && meant.contains($0.key) }
+        if stays { throw fault("one that had to leave is idle") }
+    }
+
     mutating func expire() throws(PoolFault) {
         var closing: [ServerID] = []
         let before = servers.count
@@ -180,7 +198,8 @@ extension PoolWorld {
         let inMaking = openings.count + count
         if inMaking > (isProbing ? 1 : settings.openingMax) { throw fault("too many at once") }
         let total = servers.count + inMaking
-        let isForMin = pool.clientCount > 0 && total <= settings.serversMin
+        let isForMin =
+            pool.clientCount > 0 && askedAt >= vacatedUntil && total <= settings.serversMin
         if inMaking > waiters.count && !isForMin { throw fault("opened more than clients wait") }
         if total > settings.serversMax {
             let oldest = waiters.map(\.since).min() ?? .never

@@ -45,6 +45,8 @@ struct PoolWorld {
     /// The latest instant given to `openings(at:)`.
     var askedAt: Instant = .zero
     var reconnectedAt: Instant = .zero
+    /// No server without a client is kept before it.
+    var vacatedUntil: Instant = .zero
     var grantCount = 0
     /// A budget over several pools kept the last openings from being started.
     var lacksBudget = false
@@ -95,7 +97,7 @@ struct PoolWorld {
         case 76..<79: try linkedDies()
         case 79..<81: try idleDies()
         case 81..<83: try expire()
-        case 83: try evict()
+        case 83: try Bool.random(using: &random) ? evict() : vacate()
         case 84: try Bool.random(using: &random) ? pause() : resume()
         case 85: try resume()
         case 86: if Int.random(in: 0..<4, using: &random) == 0 { try reconnect() }
