@@ -43,6 +43,17 @@ public enum CloseReason: Equatable, Sendable {
     case vacated
 }
 
+/// Why a connection attempt ended without a server.
+public enum OpeningFailure: Equatable, Sendable {
+    /// It was not begun, or another way is tried first: no failure of the pool's.
+    case uncounted
+    /// The server was reached, and the connection broke before the login was through: one server
+    /// process may have been killed.
+    case broken
+    /// The server is not to be reached, does not answer, or does not want us.
+    case refused
+}
+
 /// One pool in figures.
 public struct PoolCounts: Equatable, Sendable {
     /// Servers that nobody uses.

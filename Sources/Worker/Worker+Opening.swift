@@ -34,13 +34,13 @@ extension Worker where Loop: ~Copyable {
         ]
         guard reserve(limits, for: pool) else {
             let now = now
-            pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: false) }
+            _ = pool.state.withLock { $0.machine.openingFailed(at: now, .uncounted) }
             return false
         }
         guard let (slot, generation) = service.serverSlots.withLock({ $0.take() }) else {
             service.budget.withLock { $0.removeServer(limits.map(\.key)) }
             let now = now
-            pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: true) }
+            _ = pool.state.withLock { $0.machine.openingFailed(at: now, .refused) }
             return false
         }
         let id = ServerID(slot: UInt32(slot), generation: generation)
@@ -169,7 +169,9 @@ extension Worker where Loop: ~Copyable {
             fields.message.isEmpty ? "server login failed" : fields.message,
             detail: fields.detail.isEmpty ? nil : fields.detail,
             hint: fields.hint.isEmpty ? nil : fields.hint)
-        openingEnded(slot, reply)
+        // 57P01, 57P02: the server process was told to go, alone or with all the others.
+        let isBroken = fields.state == "57P01" || fields.state == "57P02"
+        openingEnded(slot, reply, isBroken ? .broken : .refused)
     }
 
     /// PostgreSQL negotiates; other programs that speak its protocol may not know how to.
@@ -184,12 +186,14 @@ extension Worker where Loop: ~Copyable {
         let now = now
         pool.state.withLock { state in
             state.protocolMinor = 0
-            state.machine.openingFailed(at: now, countsAsFailure: false)
+            state.machine.openingFailed(at: now, .uncounted)
         }
         openServers(of: pool)
     }
 
-    mutating func openingFailed(_ slot: Int, _ reason: String) {
+    mutating func openingFailed(
+        _ slot: Int, _ reason: String, _ failure: OpeningFailure = .refused
+    ) {
         let retry = servers[slot].pool.state.withLock { $0.profile.pool.serverLoginRetry }
         let reply = ErrorReply.fatal(
             .connectionFailure,
@@ -197,7 +201,7 @@ extension Worker where Loop: ~Copyable {
             detail: "Server \(servers[slot].host):\(servers[slot].port); the next attempt is in "
                 + "\(retry).",
             hint: "Check host and port of the database, and that PostgreSQL runs.")
-        openingEnded(slot, reply)
+        openingEnded(slot, reply, failure)
     }
 
     func name(ofServer slot: Int) -> String {
@@ -206,7 +210,9 @@ extension Worker where Loop: ~Copyable {
             "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user)"
     }
 
-    private mutating func openingEnded(_ slot: Int, _ reply: ErrorReply) {
+    private mutating func openingEnded(
+        _ slot: Int, _ reply: ErrorReply, _ failure: OpeningFailure
+    ) {
         let pool = servers[slot].pool
         service.log(
             .warning,
@@ -218,12 +224,12 @@ extension Worker where Loop: ~Copyable {
             if !state.profile.balancesHosts { state.nextHost &+= 1 }
             // Another host of the list is tried at once; when all have failed, there is a pause.
             guard state.failureCount >= state.profile.hosts.count else {
-                state.machine.openingFailed(at: now, countsAsFailure: false)
+                state.machine.openingFailed(at: now, .uncounted)
                 return []
             }
             state.failureCount = 0
+            guard state.machine.openingFailed(at: now, failure) else { return [] }
             state.lastFailure = reply
-            state.machine.openingFailed(at: now, countsAsFailure: true)
             // While a server is there, clients wait for it; without one they are told why.
             guard state.machine.counts.servers == 0 else { return [] }
             return state.machine.takeAllWaiting()
@@ -239,11 +245,13 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// The connection broke while somebody or something used it.
-    mutating func serverLost(_ slot: Int, _ reason: String) {
+    mutating func serverLost(
+        _ slot: Int, _ reason: String, _ failure: OpeningFailure = .refused
+    ) {
         guard servers.isTaken(slot) else { return }
         switch servers[slot].phase {
         case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing:
-            openingFailed(slot, reason)
+            openingFailed(slot, reason, failure)
         case .linked(let client):
             let clientSlot = Int(client.slot)
             let wasTold = servers[slot].session.saidFatal
@@ -286,7 +294,7 @@ extension Worker where Loop: ~Copyable {
             state.statistics += statistics
             guard isCounted else { return }
             if isOpening {
-                state.machine.openingFailed(at: now, countsAsFailure: false)
+                state.machine.openingFailed(at: now, .uncounted)
             } else {
                 state.machine.linkedClosed(id)
             }

@@ -92,9 +92,10 @@ final class PoolFixture {
         return pool.leaveQueue(client, ticket: ticket)
     }
 
-    func openingFailed(at now: Instant, countsAsFailure: Bool = true) {
-        pool.openingFailed(at: now, countsAsFailure: countsAsFailure)
-        pool.checkInvariants()
+    @discardableResult
+    func openingFailed(at now: Instant, _ failure: OpeningFailure = .refused) -> Bool {
+        defer { pool.checkInvariants() }
+        return pool.openingFailed(at: now, failure)
     }
 
     func grantAfterResume(at now: Instant) -> [(server: ServerID, client: ClientID)] {

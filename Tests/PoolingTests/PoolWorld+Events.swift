@@ -52,11 +52,21 @@ extension PoolWorld {
         try askForOpenings(at: clock(worker))
     }
 
-    mutating func openingFails(counts: Bool) throws(PoolFault) {
+    mutating func openingFails() throws(PoolFault) {
         guard !openings.isEmpty else { return }
         openings.removeFirst()
-        pool.openingFailed(at: now, countsAsFailure: counts)
-        if counts {
+        let failures: [OpeningFailure] = [.uncounted, .broken, .refused]
+        let failure = failures[Int.random(in: 0..<3, using: &random)]
+        let retry = pool.settings.serverLoginRetry
+        let isForgiven =
+            failure == .broken && !isProbing && retryNotBefore.map { now < $0 } != true
+            && forgivenAt.map { now - $0 < retry } != true
+        if isForgiven { forgivenAt = now }
+        let isPaused = pool.openingFailed(at: now, failure)
+        guard isPaused == (failure != .uncounted && !isForgiven) else {
+            throw fault("\(failure) made \(isPaused ? "a" : "no") pause")
+        }
+        if isPaused {
             retryNotBefore = now + pool.settings.serverLoginRetry
             isProbing = true
         }
@@ -209,7 +219,7 @@ extension PoolWorld {
         for _ in 0..<count {
             // A budget over several pools does not let each of them start.
             if hasFaults, Int.random(in: 0..<10, using: &random) == 0 {
-                pool.openingFailed(at: asked, countsAsFailure: false)
+                pool.openingFailed(at: asked, .uncounted)
                 lacksBudget = true
             } else {
                 openings.append(asked)

@@ -42,6 +42,7 @@ struct PoolWorld {
     /// No opening before it, and whether one at a time.
     var retryNotBefore: Instant?
     var isProbing = false
+    var forgivenAt: Instant?
     /// The latest instant given to `openings(at:)`.
     var askedAt: Instant = .zero
     var reconnectedAt: Instant = .zero
@@ -93,7 +94,7 @@ struct PoolWorld {
         case 30..<52: if let held = someLinked() { try finish(held) }
         case 52..<58: try leave(client)
         case 58..<72: try openingArrives()
-        case 72..<76: try openingFails(counts: Bool.random(using: &random))
+        case 72..<76: try openingFails()
         case 76..<79: try linkedDies()
         case 79..<81: try idleDies()
         case 81..<83: try expire()
