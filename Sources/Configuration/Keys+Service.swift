@@ -172,7 +172,8 @@ extension SettingKey {
         .service(
             "server_login_retry", \.settings.pool.serverLoginRetry, .duration,
             "Seconds of pause after a failed attempt. Clients get the server's error meanwhile "
-                + "if the pool has no server at all."),
+                + "if the pool has no server at all. Once in that time a login that merely breaks "
+                + "off, as when the server process was killed, is tried again without a pause."),
         .service(
             "dns_max_ttl", \.settings.dnsLifetime, .duration,
             "Seconds for which the address of a host name is kept."),

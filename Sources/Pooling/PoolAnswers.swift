@@ -39,6 +39,19 @@ public enum CloseReason: Equatable, Sendable {
     case superfluous
     /// It was opened before the last `reconnect(at:)`.
     case reconnect
+    /// Nobody waits for it, and a statement wants its database to be without connections.
+    case vacated
+}
+
+/// Why a connection attempt ended without a server.
+public enum OpeningFailure: Equatable, Sendable {
+    /// It was not begun, or another way is tried first: no failure of the pool's.
+    case uncounted
+    /// The server was reached, and the connection broke before the login was through: one server
+    /// process may have been killed.
+    case broken
+    /// The server is not to be reached, does not answer, or does not want us.
+    case refused
 }
 
 /// One pool in figures.

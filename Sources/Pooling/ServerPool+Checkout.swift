@@ -77,6 +77,7 @@ extension ServerPool {
             linkedCount += 1
             return .granted(to: waiter.client)
         }
+        if isVacated(at: now) { return .close(.vacated) }
         idle.append(IdleServer(server: server, openedAt: openedAt, since: now))
         return .idle
     }

@@ -80,6 +80,26 @@ extension ServerPool {
         return takeAllIdle()
     }
 
+    /// A statement is on its way that wants the database to be without connections: the idle
+    /// servers that are `isMeant` leave now. Until `end`, or `endVacating`, nobody's server is
+    /// kept: what comes back while no client waits is closed, and `serversMin` does not hold.
+    public mutating func vacate(
+        until end: Instant, where isMeant: (ServerID) -> Bool
+    ) -> [ServerID] {
+        vacatedUntil = end
+        var leaving: [ServerID] = []
+        while let server = evictOldestIdle(where: isMeant) { leaving.append(server) }
+        return leaving
+    }
+
+    /// The statement for which `vacate(until:)` was called is over.
+    public mutating func endVacating(until end: Instant) {
+        // Another statement may have come meanwhile.
+        if vacatedUntil == end { vacatedUntil = nil }
+    }
+
+    func isVacated(at now: Instant) -> Bool { vacatedUntil.map { now < $0 } ?? false }
+
     /// Whether a server was opened before the last `reconnect(at:)`: it closes when it comes back.
     public func isOutdated(openedAt: Instant) -> Bool {
         reconnectedAt.map { openedAt < $0 } ?? false

@@ -7,7 +7,7 @@ extension ServerPool {
     /// How many connections are to be opened now. Each is counted as opening already, and ends
     /// with `opened` or `openingFailed`. O(number of workers).
     ///
-    /// The caller opens exactly so many, or calls `openingFailed(at:countsAsFailure: false)` for
+    /// The caller opens exactly so many, or calls `openingFailed(at:.uncounted)` for
     /// those that it could not start.
     public mutating func openings(at now: Instant) -> Int {
         // Clocks of other workers may be ahead; this one does not go back, or the instant that
@@ -27,7 +27,7 @@ extension ServerPool {
     /// When `openings(at:)` is worth calling because time has passed: the pause after a failure is
     /// over, or the reserve is due. Always later than the last call; nil = not by time.
     public func retryAt() -> Instant? {
-        guard openingsWanted > 0 else { return nil }
+        guard openingsWanted > 0 else { return isVacated(at: askedAt) ? vacatedUntil : nil }
         var at = retryNotBefore ?? askedAt
         if serverCount >= settings.serversMax {
             guard serverCount < serversLimit, let due = reserveDueAt else { return nil }
@@ -36,14 +36,32 @@ extension ServerPool {
         return at > askedAt ? at : nil
     }
 
-    /// A connection attempt ended without a server. `countsAsFailure`: none is begun for
-    /// `serverLoginRetry`, and then one at a time until one succeeds.
-    public mutating func openingFailed(at now: Instant, countsAsFailure: Bool) {
+    /// A connection attempt ended without a server. Returns whether a pause has begun: nothing is
+    /// opened for `serverLoginRetry`, and then one at a time until one succeeds.
+    ///
+    /// The first that is broken after a success makes no pause, if the last one that was forgiven
+    /// so is `serverLoginRetry` ago.
+    @discardableResult
+    public mutating func openingFailed(at now: Instant, _ failure: OpeningFailure) -> Bool {
         precondition(openingCount > 0, "an opening failed that was not counted")
         openingCount -= 1
-        guard countsAsFailure else { return }
-        retryNotBefore = now + settings.serverLoginRetry
-        isProbing = true
+        switch failure {
+        case .uncounted: return false
+        case .broken where mayForgive(at: now):
+            forgivenAt = now
+            return false
+        case .broken, .refused:
+            retryNotBefore = now + settings.serverLoginRetry
+            isProbing = true
+            return true
+        }
+    }
+
+    private func mayForgive(at now: Instant) -> Bool {
+        if isProbing { return false }
+        if let retryNotBefore, now < retryNotBefore { return false }
+        guard let forgivenAt else { return true }
+        return now - forgivenAt >= settings.serverLoginRetry
     }
 
     /// How many openings are missing, were there room in the pool and no pause after a failure.
@@ -51,7 +69,7 @@ extension ServerPool {
         if isPaused { return 0 }
         // No more than clients wait: the rest would arrive to an empty queue.
         var wanted = waitingCount - openingCount
-        if clientCount > 0 {
+        if clientCount > 0, !isVacated(at: askedAt) {
             wanted = max(wanted, min(settings.serversMin, settings.serversMax) - serverCount)
         }
         let free = (isProbing ? 1 : settings.openingMax) - openingCount

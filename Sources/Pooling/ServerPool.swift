@@ -64,10 +64,14 @@ public struct ServerPool: Sendable {
     var retryNotBefore: Instant?
     /// An attempt failed and none has succeeded since: one at a time.
     var isProbing = false
+    /// When a failure last made no pause.
+    var forgivenAt: Instant?
     /// The latest instant for which `openings(at:)` has answered.
     var askedAt = Instant(nanoseconds: .min)
     /// Servers opened before this are not wanted back.
     var reconnectedAt: Instant?
+    /// No server is kept before this that no client needs.
+    var vacatedUntil: Instant?
     /// When `expire` last closed a server for its age.
     var lifetimeClosedAt: Instant?
 

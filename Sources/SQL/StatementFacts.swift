@@ -31,6 +31,9 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
 
     /// CREATE: temporary if the search path says so.
     public static let creations = Suspicions(rawValue: 1 << 12)
+    /// DROP DATABASE and the like: nothing is left behind, but nobody else may be connected to
+    /// `StatementFacts.databases`.
+    public static let wholeDatabases = Suspicions(rawValue: 1 << 13)
 
     /// What a text that runs code which it does not show (DO, CALL) may leave behind.
     public static let anything: Suspicions = [
@@ -46,7 +49,7 @@ extension Suspicions: CustomStringConvertible {
         (.heldCursors, "cursors WITH HOLD"), (.channels, "LISTEN"), (.libraries, "LOAD"),
         (.seed, "setseed"), (.sequenceReads, "sequence reads"),
         (.sequenceWrites, "sequence values"), (.preparedStatements, "PREPARE"),
-        (.removals, "removals"), (.creations, "creations"),
+        (.removals, "removals"), (.creations, "creations"), (.wholeDatabases, "databases"),
     ]
 
     /// For users: what keeps a server.
@@ -118,6 +121,8 @@ public struct StatementFacts: Equatable, Sendable {
     public var nameUses: [NameUse] = []
     /// UNLISTEN, DISCARD ALL.
     public var channelRemovals: [ChannelRemoval] = []
+    /// Those that PostgreSQL wants to have for the statement alone, by their names on the server.
+    public var databases: [String] = []
     public var block = BlockEffect.none
     /// DISCARD ALL, RESET ALL: parameters go back to what the session began with.
     public var resetsAll = false

@@ -114,7 +114,7 @@ extension StatementScanner {
     }
 
     /// What stands in 'quotes', if there is nothing to unescape.
-    private func plainLiteral(_ token: Token, _ text: borrowing RawSpan) -> String? {
+    func plainLiteral(_ token: Token, _ text: borrowing RawSpan) -> String? {
         guard token.kind == .string, !token.isUnfinished, token.range.count >= 2,
             text.uint8(at: token.range.lowerBound) == UInt8(ascii: "'")
         else { return nil }

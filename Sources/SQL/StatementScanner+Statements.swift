@@ -100,6 +100,7 @@ extension StatementScanner {
     mutating func create(_ text: borrowing RawSpan) {
         noteCreate()
         suspect(.creations)
+        if take("database", text) { return createDatabase(text) }
         if take("or", text) { _ = take("replace", text) }
         _ = take("global", text) || take("local", text)
         if take("temp", text) || take("temporary", text) { suspect(.temporaryObjects) }

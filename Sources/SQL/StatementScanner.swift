@@ -76,6 +76,7 @@ public struct StatementScanner: ~Copyable {
         switch text.uint8(at: first.range.lowerBound) | 0x20 {
         case UInt8(ascii: "a"):
             if isWord(first, "abort", text) { rollback(text) }
+            if isWord(first, "alter", text), take("database", text) { alterDatabase(text) }
         case UInt8(ascii: "b"):
             if isWord(first, "begin", text) { facts.block = .opens }
         case UInt8(ascii: "c"):
@@ -116,7 +117,10 @@ public struct StatementScanner: ~Copyable {
             facts.suspicions.formUnion(.anything)
             readsQuotes = true
         }
-        if isWord(first, "drop", text) { facts.suspicions.insert(.removals) }
+        if isWord(first, "drop", text) {
+            facts.suspicions.insert(.removals)
+            if take("database", text) { dropDatabase(text) }
+        }
         if isWord(first, "deallocate", text) { deallocate(text) }
         if isWord(first, "discard", text) { discard(text) }
         if isWord(first, "declare", text) { declare(text) }
@@ -248,6 +252,12 @@ public struct StatementScanner: ~Copyable {
     }
 
     mutating func use(_ use: NameUse) { facts.nameUses.append(use) }
+
+    mutating func claim(_ database: String) {
+        facts.databases.append(database)
+        facts.suspicions.insert(.wholeDatabases)
+    }
+
     mutating func noteBlock(_ effect: BlockEffect) { facts.block = effect }
     mutating func noteRemoval(_ removal: ChannelRemoval) { facts.channelRemovals.append(removal) }
     mutating func noteCreate() { isInCreate = true }

@@ -62,6 +62,7 @@ extension ClientSession {
     /// A text with these facts is on its way to the server.
     mutating func note(_ facts: StatementFacts) {
         if facts.suspicions.isEmpty, !facts.resetsAll { return }
+        if !facts.databases.isEmpty { databasesToVacate += facts.databases }
         traces.note(
             facts,
             createsTemporary: facts.suspicions.contains(.creations) && hasTemporaryPath)

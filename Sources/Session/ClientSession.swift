@@ -37,6 +37,9 @@ public struct ClientSession: ~Copyable {
     var awaitedPortals: [UInt64: (changes: [NameChange], text: RenamedText)] = [:]
     /// What happens to the rest of the message that is cut off at the end of the bytes.
     var passesRest = false
+    /// Its server was sent statements that want these to be without other connections; by their
+    /// names on the server. Whoever looks at them empties it.
+    public var databasesToVacate: [String] = []
 
     public init(lengthMax: UInt32, parameters: ParameterState, sharesServers: Bool) {
         scanner = FrameScanner(lengthMax: lengthMax)

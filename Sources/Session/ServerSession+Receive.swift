@@ -326,7 +326,7 @@ extension ServerSession {
         parameters = store.canonical(parameters.reporting(name, value))
         if ledger.head?.disposition == .swallow { return false }
         let own = client.value(of: name, reported: value, base)
-        // A RESET to what the client began with is no change for it, whatever it was for the server.
+        // A RESET to what the client began with is no change for it.
         guard client.parameters.reported[name.lowercased()] != own else { return false }
         client.parameters = store.canonical(client.parameters.reporting(name, own))
         return true

@@ -34,7 +34,9 @@ public struct SessionTraces: Sendable {
             suspicions.insert(.temporaryObjects)
         }
         suspected.formUnion(
-            suspicions.subtracting([.sequenceReads, .sequenceWrites, .creations, .removals]))
+            suspicions.subtracting([
+                .sequenceReads, .sequenceWrites, .creations, .removals, .wholeDatabases,
+            ]))
         // What holds the server may be gone now: it is asked again.
         if suspicions.contains(.removals), !pins.isEmpty || isAsked {
             suspected.insert(.removals)

@@ -26,6 +26,24 @@ public struct PoolProfile: Sendable, Equatable {
     public var userServersMax: Int
     public var databaseClientsMax: Int
     public var userClientsMax: Int
+
+    /// Where servers are: each of `hosts` with its port.
+    var places: [ServerPlace] {
+        guard !hosts.isEmpty else {
+            return [ServerPlace(host: "/var/run/postgresql", port: ports.first ?? 5432)]
+        }
+        return hosts.indices.map { index in
+            ServerPlace(
+                host: hosts[index],
+                port: ports.indices.contains(index) ? ports[index] : ports.first ?? 5432)
+        }
+    }
+}
+
+/// One host of a database as the configuration names it.
+struct ServerPlace: Equatable {
+    let host: String
+    let port: UInt16
 }
 
 extension ServiceSettings {

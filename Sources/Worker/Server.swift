@@ -81,6 +81,8 @@ struct Server: ~Copyable {
     /// that is under way.
     var askedNext: [ClientID] = []
     var askedNow: [ClientID] = []
+    /// Pools that are to keep no server while it runs its client's statements.
+    var vacated: [VacatedPool] = []
     /// When the phase must have ended.
     var deadline = Instant.never
     var timerAt = Instant.never

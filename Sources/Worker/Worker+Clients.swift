@@ -201,6 +201,7 @@ extension Worker where Loop: ~Copyable {
         guard isClient(slot, id.generation) else { return }
         if step == .terminated { return closeClient(slot, nil) }
         guard case .linked = clients[slot].phase else { return }
+        if !clients[slot].session.databasesToVacate.isEmpty { vacateDatabases(slot, serverSlot) }
         if servers[serverSlot].session.isReleasable {
             return settle(serverSlot)
         }

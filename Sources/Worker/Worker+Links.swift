@@ -182,6 +182,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
+        if !servers[serverSlot].vacated.isEmpty { endVacating(for: serverSlot) }
         servers[serverSlot].session.unlinked()
         servers[serverSlot].tally.transactionTime +=
             now.nanoseconds &- clients[slot].transactionAt.nanoseconds

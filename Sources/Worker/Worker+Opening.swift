@@ -20,26 +20,25 @@ extension Worker where Loop: ~Copyable {
 
     /// Begins one connection. false = a limit over several pools is full, or there is no room.
     mutating func openServer(of pool: Pool, isListener: Bool = false) -> Bool {
-        let (profile, hostIndex) = pool.state.withLock { state -> (PoolProfile, Int) in
+        let (profile, place) = pool.state.withLock { state -> (PoolProfile, ServerPlace) in
             let chosen = state.nextHost
             if state.profile.balancesHosts { state.nextHost &+= 1 }
-            return (state.profile, chosen % max(1, state.profile.hosts.count))
+            let places = state.profile.places
+            return (state.profile, places[chosen % places.count])
         }
-        let host = profile.hosts.isEmpty ? "/var/run/postgresql" : profile.hosts[hostIndex]
-        let port =
-            profile.ports.count > hostIndex ? profile.ports[hostIndex] : profile.ports.first ?? 5432
+        let (host, port) = (place.host, place.port)
         let limits: [(key: Budget.Key, max: Int)] = [
             (.database(profile.database), profile.databaseServersMax),
             (.user(profile.serverUser), profile.userServersMax),
             (.host(host, port), settings.hostServersMax),
         ]
         guard reserve(limits, for: pool) else {
-            countFailedOpening(of: pool, isListener: isListener, countsAsFailure: false)
+            countFailedOpening(of: pool, isListener: isListener, as: .uncounted)
             return false
         }
         guard let (slot, generation) = service.serverSlots.withLock({ $0.take() }) else {
             service.budget.withLock { $0.removeServer(limits.map(\.key)) }
-            countFailedOpening(of: pool, isListener: isListener, countsAsFailure: true)
+            countFailedOpening(of: pool, isListener: isListener, as: .refused)
             return false
         }
         let id = ServerID(slot: UInt32(slot), generation: generation)
@@ -61,11 +60,11 @@ extension Worker where Loop: ~Copyable {
 
     /// A connection was not opened; the pool, or its listener, had counted on it.
     private mutating func countFailedOpening(
-        of pool: Pool, isListener: Bool, countsAsFailure: Bool
+        of pool: Pool, isListener: Bool, as failure: OpeningFailure
     ) {
         if isListener { return listenerClosed(pool, "it could not be opened") }
         let now = now
-        pool.state.withLock { $0.machine.openingFailed(at: now, countsAsFailure: countsAsFailure) }
+        _ = pool.state.withLock { $0.machine.openingFailed(at: now, failure) }
     }
 
     /// Counts one server under all limits; takes an idle one of another pool away if need be.
@@ -178,7 +177,9 @@ extension Worker where Loop: ~Copyable {
             fields.message.isEmpty ? "server login failed" : fields.message,
             detail: fields.detail.isEmpty ? nil : fields.detail,
             hint: fields.hint.isEmpty ? nil : fields.hint)
-        openingEnded(slot, reply)
+        // 57P01, 57P02: the server process was told to go, alone or with all the others.
+        let isBroken = fields.state == "57P01" || fields.state == "57P02"
+        openingEnded(slot, reply, isBroken ? .broken : .refused)
     }
 
     /// PostgreSQL negotiates; other programs that speak its protocol may not know how to.
@@ -192,11 +193,13 @@ extension Worker where Loop: ~Copyable {
         let isListener = servers[slot].isListener
         removeServer(slot)
         pool.state.withLock { $0.protocolMinor = 0 }
-        countFailedOpening(of: pool, isListener: isListener, countsAsFailure: false)
+        countFailedOpening(of: pool, isListener: isListener, as: .uncounted)
         openServers(of: pool)
     }
 
-    mutating func openingFailed(_ slot: Int, _ reason: String) {
+    mutating func openingFailed(
+        _ slot: Int, _ reason: String, _ failure: OpeningFailure = .refused
+    ) {
         let retry = servers[slot].pool.state.withLock { $0.profile.pool.serverLoginRetry }
         let reply = ErrorReply.fatal(
             .connectionFailure,
@@ -204,7 +207,7 @@ extension Worker where Loop: ~Copyable {
             detail: "Server \(servers[slot].host):\(servers[slot].port); the next attempt is in "
                 + "\(retry).",
             hint: "Check host and port of the database, and that PostgreSQL runs.")
-        openingEnded(slot, reply)
+        openingEnded(slot, reply, failure)
     }
 
     func name(ofServer slot: Int) -> String {
@@ -213,7 +216,9 @@ extension Worker where Loop: ~Copyable {
             "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user)"
     }
 
-    private mutating func openingEnded(_ slot: Int, _ reply: ErrorReply) {
+    private mutating func openingEnded(
+        _ slot: Int, _ reply: ErrorReply, _ failure: OpeningFailure
+    ) {
         let pool = servers[slot].pool
         service.log(
             .warning,
@@ -227,12 +232,12 @@ extension Worker where Loop: ~Copyable {
             if !state.profile.balancesHosts { state.nextHost &+= 1 }
             // Another host of the list is tried at once; when all have failed, there is a pause.
             guard state.failureCount >= state.profile.hosts.count else {
-                state.machine.openingFailed(at: now, countsAsFailure: false)
+                state.machine.openingFailed(at: now, .uncounted)
                 return []
             }
             state.failureCount = 0
+            guard state.machine.openingFailed(at: now, failure) else { return [] }
             state.lastFailure = reply
-            state.machine.openingFailed(at: now, countsAsFailure: true)
             // While a server is there, clients wait for it; without one they are told why.
             guard state.machine.counts.servers == 0 else { return [] }
             return state.machine.takeAllWaiting()
@@ -248,11 +253,13 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// The connection broke while somebody or something used it.
-    mutating func serverLost(_ slot: Int, _ reason: String) {
+    mutating func serverLost(
+        _ slot: Int, _ reason: String, _ failure: OpeningFailure = .refused
+    ) {
         guard servers.isTaken(slot) else { return }
         switch servers[slot].phase {
         case .resolving, .connecting, .askingTLS, .handshake, .loggingIn, .preparing:
-            openingFailed(slot, reason)
+            openingFailed(slot, reason, failure)
         case .linked(let client):
             let clientSlot = Int(client.slot)
             let wasTold = servers[slot].session.saidFatal
@@ -297,7 +304,7 @@ extension Worker where Loop: ~Copyable {
             state.statistics += statistics
             guard isCounted else { return }
             if isOpening {
-                state.machine.openingFailed(at: now, countsAsFailure: false)
+                state.machine.openingFailed(at: now, .uncounted)
             } else {
                 state.machine.linkedClosed(id)
             }
@@ -342,12 +349,14 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// An idle server that was taken out of its pool comes here to be closed.
-    mutating func takeOverAndClose(_ server: ServerID) {
+    mutating func takeOverAndClose(
+        _ server: ServerID, _ reason: String = "not needed any more"
+    ) {
         let slot = Int(server.slot)
         guard servers.isTaken(slot), servers[slot].id == server else { return }
         servers[slot].worker = index
         servers[slot].phase = .held
-        closeServer(slot, "not needed any more", isCounted: false)
+        closeServer(slot, reason, isCounted: false)
     }
 
     /// The watch on a server's socket says that it has closed.

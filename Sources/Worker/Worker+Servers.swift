@@ -41,7 +41,7 @@ extension Worker where Loop: ~Copyable {
             let reason =
                 completion.result == 0
                 ? "the server closed the connection" : SocketError.text(of: -completion.result)
-            return serverLost(slot, reason)
+            return serverLost(slot, reason, .broken)
         }
         let bytes = loop.bytes(in: buffer)
         if servers[slot].tls == nil {
@@ -73,7 +73,7 @@ extension Worker where Loop: ~Copyable {
             guard servers.isTaken(slot), servers[slot].id == id else { return }
         }
         if plain.isEmpty {
-            guard isOpen else { return serverLost(slot, "the server ended TLS") }
+            guard isOpen else { return serverLost(slot, "the server ended TLS", .broken) }
             return armServerReceive(slot)
         }
         var clear = ByteBuffer()

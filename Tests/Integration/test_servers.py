@@ -1,5 +1,8 @@
 """How server connections are opened, checked and given up."""
 
+import contextlib
+import socket
+import threading
 import time
 
 import psycopg
@@ -92,3 +95,78 @@ def test_queries_in_session_mode_are_counted_while_the_client_stays(start_pooler
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     (row,) = [row for row in rows if row["database"] == "app"]
     assert int(row["total_query_count"]) >= 10
+
+
+class Door:
+    """A way to PostgreSQL; the first `broken` connections are closed once they ask for something.
+
+    `count` is how many were made.
+    """
+
+    def __init__(self, port, broken):
+        self.server_port, self.broken, self.count = port, broken, 0
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = self.socket.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.open, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def open(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.socket.accept()
+                self.count += 1
+                if self.count <= self.broken:
+                    near.recv(1000)
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self.server_port))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self.relay, args=ends, daemon=True).start()
+
+    @staticmethod
+    def relay(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_one_broken_login_is_tried_again_at_once(start_pooler, postgres):
+    with Door(postgres.port, broken=1) as door:
+        pooler = start_pooler(databases=app(door))
+        began = time.monotonic()
+        with psycopg.connect(pooler.uri()) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        assert time.monotonic() - began < 3
+        assert door.count == 2
+        assert "closed the connection" in pooler.log.read_text()
+
+
+def test_a_login_that_breaks_twice_is_told_at_once_and_tried_again_later(start_pooler, postgres):
+    with Door(postgres.port, broken=2) as door:
+        pooler = start_pooler({"server_login_retry": 2}, databases=app(door))
+        began = time.monotonic()
+        with pytest.raises(psycopg.OperationalError, match="server login has been failing"):
+            psycopg.connect(pooler.uri())
+        assert time.monotonic() - began < 1
+        assert door.count == 2
+        with psycopg.connect(pooler.uri()) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        assert 1.5 < time.monotonic() - began < 5
+        assert door.count == 3
+
+
+def test_a_server_that_is_not_there_is_tried_once(start_pooler, postgres):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    pooler = start_pooler(databases=app(postgres, port=port))
+    began = time.monotonic()
+    with pytest.raises(psycopg.OperationalError, match="server login has been failing"):
+        psycopg.connect(pooler.uri())
+    assert time.monotonic() - began < 1
+    assert pooler.log.read_text().count("WARNING server") == 1

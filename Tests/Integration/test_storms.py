@@ -19,8 +19,6 @@ from support.edges import ALONE, edges, fresh  # noqa: F401
 from support.postgres import PASSWORDS
 
 SERVERS, CONNECTIONS = 2, 6
-RETRY = 0.2
-"""Seconds until the pool tries again when a server was killed at its login; by default 15."""
 STATEMENTS = int(os.environ.get("STORM_STATEMENTS", 10_000))
 SEED = int(os.environ.get("SEED", random.randrange(10**9)))
 CUT_PAUSE = KILL_PAUSE = 0.1
@@ -65,7 +63,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("driver", PROGRAMS)
 def test_ten_thousand_statements_among_kills(edges, postgres, driver):
-    edge = edges(ALONE, default_pool_size=SERVERS, server_login_retry=RETRY)
+    edge = edges(ALONE, default_pool_size=SERVERS)
     postgres.sql(TABLES)
     print(f"\nSEED={SEED}")
     url, command = PROGRAMS[driver]()

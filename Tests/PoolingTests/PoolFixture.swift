@@ -92,9 +92,10 @@ final class PoolFixture {
         return pool.leaveQueue(client, ticket: ticket)
     }
 
-    func openingFailed(at now: Instant, countsAsFailure: Bool = true) {
-        pool.openingFailed(at: now, countsAsFailure: countsAsFailure)
-        pool.checkInvariants()
+    @discardableResult
+    func openingFailed(at now: Instant, _ failure: OpeningFailure = .refused) -> Bool {
+        defer { pool.checkInvariants() }
+        return pool.openingFailed(at: now, failure)
     }
 
     func grantAfterResume(at now: Instant) -> [(server: ServerID, client: ClientID)] {
@@ -106,6 +107,10 @@ final class PoolFixture {
     func linkedClosed(_ server: ServerID) { pool.linkedClosed(server) }
     func reconnect(at now: Instant) -> [ServerID] { pool.reconnect(at: now) }
     func takeAllIdle() -> [ServerID] { pool.takeAllIdle() }
+    func vacate(until end: Instant, _ meant: ServerID...) -> [ServerID] {
+        defer { pool.checkInvariants() }
+        return pool.vacate(until: end) { meant.contains($0) }
+    }
     func takeAllWaiting() -> [ClientID] { pool.takeAllWaiting() }
     func evictOldestIdle() -> ServerID? { pool.evictOldestIdle() }
 }

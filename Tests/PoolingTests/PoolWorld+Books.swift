@@ -50,6 +50,10 @@ extension PoolWorld {
                 guard reason == nil, let age, lifetime == .zero || age >= lifetime * 9 / 10 else {
                     throw fault("closed as too old at \(String(describing: age))")
                 }
+            } else if given == .vacated {
+                guard reason == nil, expected == nil, clock(worker) < vacatedUntil else {
+                    throw fault("closed as vacated without need")
+                }
             } else if given != reason {
                 throw fault("closed for \(given), not \(String(describing: reason))")
             }
@@ -65,6 +69,7 @@ extension PoolWorld {
             try link(server, to: client, from: .idle)
         } else {
             guard expected == nil else { throw fault("idle though a client waits") }
+            guard clock(worker) >= vacatedUntil else { throw fault("kept in a vacated pool") }
             servers[server]?.state = .idle
         }
     }

@@ -52,11 +52,21 @@ extension PoolWorld {
         try askForOpenings(at: clock(worker))
     }
 
-    mutating func openingFails(counts: Bool) throws(PoolFault) {
+    mutating func openingFails() throws(PoolFault) {
         guard !openings.isEmpty else { return }
         openings.removeFirst()
-        pool.openingFailed(at: now, countsAsFailure: counts)
-        if counts {
+        let failures: [OpeningFailure] = [.uncounted, .broken, .refused]
+        let failure = failures[Int.random(in: 0..<3, using: &random)]
+        let retry = pool.settings.serverLoginRetry
+        let isForgiven =
+            failure == .broken && !isProbing && retryNotBefore.map { now < $0 } != true
+            && forgivenAt.map { now - $0 < retry } != true
+        if isForgiven { forgivenAt = now }
+        let isPaused = pool.openingFailed(at: now, failure)
+        guard isPaused == (failure != .uncounted && !isForgiven) else {
+            throw fault("\(failure) made \(isPaused ? "a" : "no") pause")
+        }
+        if isPaused {
             retryNotBefore = now + pool.settings.serverLoginRetry
             isProbing = true
         }
@@ -98,6 +108,24 @@ extension PoolWorld {
         } else if before > 0 {
             throw fault("no idle server was found to evict")
         }
+    }
+
+    mutating func vacate() throws(PoolFault) {
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            pool.endVacating(until: vacatedUntil)
+            vacatedUntil = .zero
+            return try askForOpenings(at: now)
+        }
+        vacatedUntil = now + .nanoseconds(Int64.random(in: 1...3_000_000_000, using: &random))
+        let meant = Set(
+            servers.keys.sorted { $0.slot < $1.slot }.filter { _ in
+                Bool.random(using: &random)
+            })
+        let leaving = pool.vacate(until: vacatedUntil) { meant.contains($0) }
+        guard leaving.allSatisfy(meant.contains) else { throw fault("another one had to leave") }
+        try forget(leaving)
+        let stays = servers.contains { $0.value.state == .idle && meant.contains($0.key) }
+        if stays { throw fault("one that had to leave is idle") }
     }
 
     mutating func expire() throws(PoolFault) {
@@ -180,7 +208,8 @@ extension PoolWorld {
         let inMaking = openings.count + count
         if inMaking > (isProbing ? 1 : settings.openingMax) { throw fault("too many at once") }
         let total = servers.count + inMaking
-        let isForMin = pool.clientCount > 0 && total <= settings.serversMin
+        let isForMin =
+            pool.clientCount > 0 && askedAt >= vacatedUntil && total <= settings.serversMin
         if inMaking > waiters.count && !isForMin { throw fault("opened more than clients wait") }
         if total > settings.serversMax {
             let oldest = waiters.map(\.since).min() ?? .never
@@ -190,7 +219,7 @@ extension PoolWorld {
         for _ in 0..<count {
             // A budget over several pools does not let each of them start.
             if hasFaults, Int.random(in: 0..<10, using: &random) == 0 {
-                pool.openingFailed(at: asked, countsAsFailure: false)
+                pool.openingFailed(at: asked, .uncounted)
                 lacksBudget = true
             } else {
                 openings.append(asked)

@@ -42,9 +42,12 @@ struct PoolWorld {
     /// No opening before it, and whether one at a time.
     var retryNotBefore: Instant?
     var isProbing = false
+    var forgivenAt: Instant?
     /// The latest instant given to `openings(at:)`.
     var askedAt: Instant = .zero
     var reconnectedAt: Instant = .zero
+    /// No server without a client is kept before it.
+    var vacatedUntil: Instant = .zero
     var grantCount = 0
     /// A budget over several pools kept the last openings from being started.
     var lacksBudget = false
@@ -91,11 +94,11 @@ struct PoolWorld {
         case 30..<52: if let held = someLinked() { try finish(held) }
         case 52..<58: try leave(client)
         case 58..<72: try openingArrives()
-        case 72..<76: try openingFails(counts: Bool.random(using: &random))
+        case 72..<76: try openingFails()
         case 76..<79: try linkedDies()
         case 79..<81: try idleDies()
         case 81..<83: try expire()
-        case 83: try evict()
+        case 83: try Bool.random(using: &random) ? evict() : vacate()
         case 84: try Bool.random(using: &random) ? pause() : resume()
         case 85: try resume()
         case 86: if Int.random(in: 0..<4, using: &random) == 0 { try reconnect() }

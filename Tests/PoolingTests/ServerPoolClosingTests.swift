@@ -115,6 +115,45 @@ import Testing
         #expect(fixture.pool.counts.servers == 2)
     }
 
+    @Test func `a vacated pool keeps no server that nobody needs`() {
+        let fixture = PoolFixture(idle: 1...4) { $0.serversMin = 3 }
+        fixture.pool.clientCount = 1
+        _ = fixture.checkout(client(1), at: .zero)
+        let leaving = fixture.vacate(until: at(100), server(1), server(3), server(4))
+        #expect(leaving == [server(1), server(3)])
+        #expect(fixture.pool.idleServers == [server(2)])
+        #expect(fixture.openings(at: at(1)) == 0)
+        #expect(fixture.pool.retryAt() == at(100))
+        #expect(fixture.checkin(server(4), at: at(99)) == .close(.vacated))
+        #expect(fixture.openings(at: at(99)) == 0)
+        #expect(fixture.openings(at: at(100)) == 2)
+        #expect(fixture.pool.retryAt() == nil)
+        #expect(fixture.opened(server(5), at: at(100)) == .idle)
+    }
+
+    @Test func `a vacated pool still has servers for clients that wait`() {
+        let fixture = PoolFixture(idle: 1...1)
+        #expect(fixture.vacate(until: at(100), server(1)) == [server(1)])
+        for slot in UInt32(1)...2 { _ = fixture.queue(client(slot), at: at(1)) }
+        #expect(fixture.openings(at: at(1)) == 2)
+        #expect(fixture.opened(server(2), at: at(2)) == .granted(to: client(1)))
+        #expect(fixture.checkin(server(2), at: at(3)) == .granted(to: client(2)))
+        #expect(fixture.opened(server(3), at: at(4)) == .close(.vacated))
+        #expect(fixture.checkin(server(2), at: at(5)) == .close(.vacated))
+    }
+
+    @Test func `what vacates a pool last decides until when`() {
+        let fixture = PoolFixture(idle: 1...1)
+        fixture.pool.clientCount = 1
+        fixture.pool.settings.serversMin = 1
+        _ = fixture.vacate(until: at(100), server(1))
+        _ = fixture.vacate(until: at(200), server(1))
+        fixture.pool.endVacating(until: at(100))
+        #expect(fixture.openings(at: at(1)) == 0)
+        fixture.pool.endVacating(until: at(200))
+        #expect(fixture.openings(at: at(1)) == 1)
+    }
+
     @Test func `a server that was just granted is not idle`() {
         let fixture = PoolFixture(idle: 1...2)
         _ = fixture.checkout(client(1), at: .zero)

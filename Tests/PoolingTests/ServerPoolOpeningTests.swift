@@ -120,10 +120,52 @@ import Testing
         #expect(fixture.openings(at: at(15_010)) == 1)
     }
 
+    @Test func `one broken login is tried again at once, the second in a row after a pause`() {
+        let fixture = waiting(1) { $0.serverLoginRetry = .seconds(15) }
+        #expect(fixture.openings(at: .zero) == 1)
+        #expect(!fixture.openingFailed(at: at(1), .broken))
+        #expect(fixture.openings(at: at(1)) == 1)
+        #expect(fixture.openingFailed(at: at(2), .broken))
+        #expect(fixture.openings(at: at(2)) == 0)
+        #expect(fixture.pool.retryAt() == at(15_002))
+
+        // Long after the first one, but no login has succeeded since.
+        #expect(fixture.openings(at: at(15_002)) == 1)
+        #expect(fixture.openingFailed(at: at(15_003), .refused))
+        #expect(fixture.openings(at: at(30_003)) == 1)
+        #expect(fixture.openingFailed(at: at(30_004), .broken))
+    }
+
+    @Test func `a broken login is tried again at once only now and then`() {
+        let fixture = waiting(4) {
+            $0.serverLoginRetry = .seconds(15)
+            $0.openingMax = 1
+        }
+        #expect(fixture.openings(at: .zero) == 1)
+        #expect(!fixture.openingFailed(at: at(1000), .broken))
+        #expect(fixture.openings(at: at(1000)) == 1)
+        #expect(fixture.opened(server(1), at: at(1001)) == .granted(to: client(0)))
+        #expect(fixture.openings(at: at(1001)) == 1)
+        #expect(fixture.openingFailed(at: at(15_999), .broken))
+        #expect(fixture.openings(at: at(30_999)) == 1)
+        #expect(fixture.opened(server(2), at: at(31_000)) == .granted(to: client(1)))
+        #expect(fixture.openings(at: at(31_000)) == 1)
+        #expect(!fixture.openingFailed(at: at(31_001), .broken))
+    }
+
+    @Test func `a broken login makes no pause shorter`() {
+        let fixture = waiting(3) { $0.serverLoginRetry = .seconds(15) }
+        #expect(fixture.openings(at: .zero) == 3)
+        #expect(fixture.openingFailed(at: at(10), .refused))
+        #expect(fixture.opened(server(1), at: at(11)) == .granted(to: client(0)))
+        #expect(fixture.openingFailed(at: at(12), .broken))
+        #expect(fixture.pool.retryAt() == at(15_012))
+    }
+
     @Test func `an opening that was never started starts no pause and no timer`() {
         let fixture = waiting(2) { _ in }
         #expect(fixture.openings(at: .zero) == 2)
-        fixture.openingFailed(at: .zero, countsAsFailure: false)
+        fixture.openingFailed(at: .zero, .uncounted)
         #expect(fixture.pool.counts.opening == 1)
         // Nothing by time: else a worker without budget would ask for ever.
         #expect(fixture.pool.retryAt() == nil)
@@ -137,7 +179,7 @@ import Testing
         }
         #expect(fixture.openings(at: .zero) == 1)
         #expect(fixture.openings(at: at(5000)) == 1)
-        fixture.openingFailed(at: at(5000), countsAsFailure: false)
+        fixture.openingFailed(at: at(5000), .uncounted)
         #expect(fixture.pool.retryAt() == nil)
     }
 

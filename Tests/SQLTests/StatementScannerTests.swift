@@ -100,6 +100,28 @@ import Testing
         #expect(facts(text).suspicions == wanted)
     }
 
+    @Test(
+        arguments: [
+            ("drop database A", ["a"]), ("DROP DATABASE IF EXISTS \"A\"\"b\" (force)", ["A\"b"]),
+            ("alter database a rename to b", ["a"]),
+            ("alter database a set tablespace b", ["a"]),
+            ("alter database a set x = 1", []), ("alter database a owner to b", []),
+            ("create database a", ["template1"]), ("create database a template b", ["b"]),
+            ("create database a with owner = template template = default", ["template1"]),
+            ("create database a template = 'B' owner template connection limit -1", ["B"]),
+            ("create database a connection limit = -1 template \"T\" is_template true", ["T"]),
+            ("create database a template = U&\"b\"", []),
+            ("drop database a; create table t (); drop database if exists b", ["a", "b"]),
+            ("drop table database", []), ("drop database", []), ("create database;", []),
+            ("alter database", []), ("create table database ()", []),
+        ] as [(String, [String])])
+    func databasesThatNobodyElseMayUse(_ text: String, _ databases: [String]) {
+        let found = facts(text)
+        #expect(found.databases == databases)
+        #expect(found.suspicions.contains(.wholeDatabases) == !databases.isEmpty)
+        #expect(found.isPlain == found.suspicions.isEmpty)
+    }
+
     @Test func codeInQuotesIsReadWhereItRuns() {
         let hidden = "begin perform set_config('a.b', 'x', false); execute 'set c.d = 1'; end"
         let found = facts("do $x$ " + hidden + " $x$")

@@ -35,6 +35,12 @@ import Testing
         #expect(traces.suspected == .removals)
     }
 
+    @Test func `statements about a whole database leave nothing behind`() {
+        var traces = SessionTraces()
+        traces.note(facts([.wholeDatabases, .removals]))
+        #expect(traces.isClean)
+    }
+
     @Test func `CREATE is suspected while the search path is in doubt`() {
         var traces = SessionTraces()
         traces.note(facts(.creations))
