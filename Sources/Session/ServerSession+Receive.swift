@@ -136,7 +136,9 @@ extension ServerSession {
         case ServerTag.errorResponse:
             let body = bytes.extracting(piece.body)
             let isFatal = ErrorFields(body: body).isFatal
-            if isFatal, isReleasable, client.sharesServers, client.traces.isClean {
+            if isFatal, isReleasable, client.sharesServers, client.traces.isClean,
+                handover == .none
+            {
                 // Its client has all its answers and leaves nothing here: another server will do.
                 isTainted = true
                 return false

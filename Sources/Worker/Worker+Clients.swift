@@ -113,6 +113,12 @@ extension Worker where Loop: ~Copyable {
         guard offset < bytes.byteCount, isClient(slot, id.generation) else { return }
         clients[slot].held.append(bytes.extracting(offset..<bytes.byteCount))
         if mustPause(slot) { pauseClient(slot) }
+        // Only now, because what follows goes on with what is held.
+        if clients[slot].isStalled, case .linked(let server) = clients[slot].phase,
+            servers[Int(server.slot)].session.isReleasable
+        {
+            linkProgressed(Int(server.slot), id)
+        }
     }
 
     /// Goes on with the bytes that were held.
@@ -203,7 +209,8 @@ extension Worker where Loop: ~Copyable {
         guard case .linked = clients[slot].phase else { return }
         if !clients[slot].session.databasesToVacate.isEmpty { vacateDatabases(slot, serverSlot) }
         if servers[serverSlot].session.isReleasable {
-            return settle(serverSlot)
+            // What it waits for is on its way to the server, or to be held first.
+            return step == .stalled ? () : settle(serverSlot)
         }
         servers[serverSlot].requestedAt = now
         servers[serverSlot].isAudited = false
