@@ -137,7 +137,7 @@ extension ServerSession {
             let body = bytes.extracting(piece.body)
             let isFatal = ErrorFields(body: body).isFatal
             if isFatal, isReleasable, client.sharesServers, client.traces.isClean,
-                handover == .none
+                hears.isEmpty, handover == .none
             {
                 // Its client has all its answers and leaves nothing here: another server will do.
                 isTainted = true

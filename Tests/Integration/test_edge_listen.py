@@ -146,7 +146,8 @@ def test_the_listeners_server_is_killed(edge):
             numbers = [number for number, _ in killed]
             left = f"select 1 {sessions} and pid = any(array{numbers})"
             wait_until(lambda: not world.sql(left), 2, what="the killed sessions to end")
-            assert error_code(a.trace) == "57P01"
+            # The kernel drops what a killed server has said if we send to it at that moment.
+            assert error_code(a.trace) in ("57P01", "08006")
             # The words differ: it may be the listener that was lost, not the client's server.
             a.trace.pop()
 

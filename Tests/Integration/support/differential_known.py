@@ -32,10 +32,4 @@ KNOWN = {
         turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),
         turn(1, ("Q", "show my.a")),
     ),
-    "SHOW of a dotted name that was reset, on another server": script(
-        turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),
-        turn(1, ("Q", "begin")),
-        turn(0, ("Q", "show my.a")),
-        servers=2,
-    ),
 }
