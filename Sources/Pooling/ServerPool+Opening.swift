@@ -57,6 +57,13 @@ extension ServerPool {
         }
     }
 
+    /// Whether there is no server, and none will be asked for before the pause after a failure is
+    /// over: who comes now need not wait to be told why.
+    public func isFailing(at now: Instant) -> Bool {
+        guard isProbing, serverCount == 0, !isPaused, let retryNotBefore else { return false }
+        return now < retryNotBefore
+    }
+
     private func mayForgive(at now: Instant) -> Bool {
         if isProbing { return false }
         if let retryNotBefore, now < retryNotBefore { return false }

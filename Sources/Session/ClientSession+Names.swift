@@ -70,7 +70,10 @@ extension ClientSession {
             var known = ownStatements[use.name]
             let isOfThisText = known != nil
             if known == nil, !removesAll, !ownRemovals.contains(use.name) {
-                if name.withRawSpan({ isInDoubt($0, server) }) { return nil }
+                guard !name.withRawSpan({ isInDoubt($0, server) }) else {
+                    for use in found where use.kind == .prepare { store.release(use.statement) }
+                    return nil
+                }
                 known = name.withRawSpan { names.entry($0) }.map { ($0.statement, $0.facts) }
             }
             func note(_ kind: ResolvedNames.Use.Kind, _ statement: UInt64, _ facts: SharedFacts?) {

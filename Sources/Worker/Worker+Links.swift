@@ -14,8 +14,18 @@ extension Worker where Loop: ~Copyable {
         let id = clients[slot].id
         let now = now
         while true {
-            let answer = pool.state.withLock { $0.machine.checkout(for: id, at: now) }
+            var failure: ErrorReply?
+            let answer = pool.state.withLock { state -> Checkout? in
+                if state.machine.isFailing(at: now) {
+                    failure = state.lastFailure
+                    if failure != nil { return nil }
+                }
+                return state.machine.checkout(for: id, at: now)
+            }
             switch answer {
+            case nil:
+                closeClient(slot, failure)
+                return false
             case .granted(let server, let idleSince):
                 guard takeIdle(server, idleSince: idleSince) else { continue }
                 return link(Int(server.slot), to: slot, since: now)

@@ -21,6 +21,19 @@ import Testing
         #expect(fixture.pool.counts.opening == 3)
     }
 
+    @Test func `a pool without a server is failing from a failure to the end of the pause`() {
+        let fixture = waiting(1) { $0.serverLoginRetry = .seconds(15) }
+        #expect(!fixture.pool.isFailing(at: .zero))
+        #expect(fixture.openings(at: .zero) == 1)
+        #expect(fixture.openingFailed(at: at(10)))
+        #expect(fixture.pool.isFailing(at: at(11)))
+        #expect(fixture.pool.isFailing(at: at(15_009)))
+        #expect(!fixture.pool.isFailing(at: at(15_010)))
+        // An attempt is under way.
+        #expect(fixture.openings(at: at(15_010)) == 1)
+        #expect(!fixture.pool.isFailing(at: at(15_011)))
+    }
+
     @Test func `no more are in the making than openingMax`() {
         let fixture = waiting(6) { $0.openingMax = 2 }
         #expect(fixture.openings(at: .zero) == 2)
