@@ -185,8 +185,8 @@ def counted(world, settings):
 def postgres(world, settings):
     """pgbench against a real PostgreSQL."""
     with Real(world.poolers) as real:
-        for mode in settings.some(MODES, ("simple",)):
-            for clients in settings.some(FEW_CLIENTS, (64,)):
+        for mode in settings.some(MODES, ("simple", "extended")):
+            for clients in FEW_CLIENTS:
                 peers = able(world.main, mode)
 
                 def measure(peer, mode=mode, clients=clients):
@@ -210,3 +210,6 @@ GROUPS = {
     "postgres": postgres,
     "counted": counted,
 }
+
+QUICK = ["postgres", "queries", "pipeline", "workers", "churn", "large"]
+"""What a quick run looks at unless it is told."""

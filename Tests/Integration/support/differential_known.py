@@ -14,6 +14,12 @@ KNOWN = {
         turn(0, ("P", "deallocate b", "a"), SYNC),
         turn(0, ("Q", "prepare b as select 1"), ("Q", "execute a")),
     ),
+    # Difference.is_known
+    "Describe of an EXECUTE that was parsed before what it names": script(
+        turn(0, ("P", "execute a", "d"), SYNC),
+        turn(0, ("P", "select 1", "a"), SYNC),
+        turn(0, ("D", "S", "d"), SYNC),
+    ),
     # Author.own
     "Of two names with the same text, an error tells the wrong one": script(
         turn(0, ("P", "select $1::int", "a"), ("P", "select $1::int", "b"), SYNC),

@@ -157,7 +157,7 @@ FEATURES = {
         "deallocate x",
         "deallocate prepare y",
         "prepare a as select 'a', '{token}'",
-        "prepare b(int) as select $1 + {n}",
+        "prepare b(int) as select {n} - $1",  # not the text of y: differential_known
         "prepare x as select 1; execute x; deallocate x; execute x",
         "deallocate all; prepare y(int) as select -$1; execute y({n})",
         "explain (costs off) execute y(1)",
