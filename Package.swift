@@ -12,13 +12,17 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// A module and its tests. `uses` is the whole list of what it may import.
-func module(_ name: String, uses: [Target.Dependency] = []) -> [Target] {
+/// A module and its tests. `uses` is the whole list of what it may import; `vectors`, what its tests
+/// read beside their sources.
+func module(
+    _ name: String, uses: [Target.Dependency] = [], vectors: [String] = []
+) -> [Target] {
     [
         .target(name: name, dependencies: uses, swiftSettings: strict),
         .testTarget(
             name: name + "Tests",
             dependencies: [.target(name: name), "TestSupport"] + uses,
+            exclude: vectors,
             swiftSettings: strict),
     ]
 }
@@ -55,6 +59,7 @@ let package = Package(
         + module("Bytes", uses: [collections])
         + module("Wire", uses: ["Bytes"])
         + module("SQL", uses: ["Bytes"])
+        + module("Sharding", uses: ["SQL", "Bytes"], vectors: ["Vectors"])
         + module("TLS", uses: ["Bytes", "COpenSSL"])
         + module("Pooling", uses: ["Bytes", collections])
         + module("Authentication", uses: ["Wire", "TLS", "Bytes"])
