@@ -50,8 +50,8 @@ enum Calendar {
         let time = rest < 0 ? rest + microsecondsPerDay : rest
         let second = Int(time / 1_000_000)
         let fraction = Int(time % 1_000_000)
-        return text(days: Int32(truncatingIfNeeded: days))
-            + " \(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+        let clock = [second / 3600, second / 60 % 60, second % 60].map { padded($0, 2) }
+        return text(days: Int32(truncatingIfNeeded: days)) + " " + clock.joined(separator: ":")
             + (fraction == 0 ? "" : ".\(padded(fraction, 6))")
     }
 
