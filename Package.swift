@@ -12,8 +12,8 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// A module and its tests. `uses` is the whole list of what it may import; `vectors`, what its tests
-/// read beside their sources.
+/// A module and its tests. `uses` is the whole list of what it may import; `vectors` is what its
+/// tests read beside their sources.
 func module(
     _ name: String, uses: [Target.Dependency] = [], vectors: [String] = []
 ) -> [Target] {
@@ -75,7 +75,9 @@ let package = Package(
             ])
         + module(
             "Configuration",
-            uses: ["Worker", "Session", "Authentication", "Pooling", "TLS", "Bytes", toml])
+            uses: [
+                "Sharding", "Worker", "Session", "Authentication", "Pooling", "TLS", "Bytes", toml,
+            ])
         + module(
             "Admin",
             uses: [

@@ -142,6 +142,9 @@ struct MapReader {
 
     // MARK: Placement
 
+    /// What was wrong with a place would only be repeated.
+    private var hasWrongPlace: Bool { problems.contains { $0.place != nil } }
+
     private mutating func readModulus() {
         let modulus = description.modulus
         guard description.placement == .hash else {
@@ -161,10 +164,14 @@ struct MapReader {
         case .hash:
             placement = .hash(shards: hashShards())
         case .range:
-            if ranges.isEmpty { fail("placement", "range without a place that has from or to") }
+            if ranges.isEmpty, !hasWrongPlace {
+                fail("placement", "range without a place that has from or to")
+            }
             placement = .exceptions(.range)
         case .list, .schema:
-            if listed.isEmpty { fail("placement", "\(kind.rawValue) without a place of values") }
+            if listed.isEmpty, !hasWrongPlace {
+                fail("placement", "\(kind.rawValue) without a place of values")
+            }
             placement = .exceptions(kind)
         case .lookup:
             for (key, value) in [

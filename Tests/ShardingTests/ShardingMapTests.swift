@@ -47,8 +47,8 @@ func remainders(_ numbers: Int..., on shard: String) -> MapDescription.Place {
         (
             description(key: ["color"]),
             [
-                "key: \"color\" is not one of smallint, integer, bigint, text, varchar, uuid, date, "
-                    + "timestamp, timestamptz, boolean, bytea, oid"
+                "key: \"color\" is not one of smallint, integer, bigint, text, varchar, uuid, "
+                    + "date, timestamp, timestamptz, boolean, bytea, oid"
             ]
         ),
         (
@@ -102,8 +102,8 @@ func remainders(_ numbers: Int..., on shard: String) -> MapDescription.Place {
         (
             description { $0.modulus = 4 },
             [
-                "modulus: 4 is not a multiple of the 3 shards, so every remainder needs a place; 0 has "
-                    + "none"
+                "modulus: 4 is not a multiple of the 3 shards, so every remainder needs a place; 0 "
+                    + "has none"
             ]
         ),
         (
@@ -218,7 +218,6 @@ func remainders(_ numbers: Int..., on shard: String) -> MapDescription.Place {
                 "key: the schema's name is the key; leave it out",
                 "tables: not with placement by schema, where every table of a schema lies",
                 "1: schemas have no ranges; write values",
-                "placement: schema without a place of values",
             ]
         ),
     ]
