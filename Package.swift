@@ -46,6 +46,8 @@ let package = Package(
         .target(
             name: "COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        // The library itself, so that the binary needs no package of that name.
+        .target(name: "CPgQuery", linkerSettings: [.linkedLibrary(":libpg_query.a")]),
         .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/TestSupport"),
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .executableTarget(
@@ -59,7 +61,8 @@ let package = Package(
         + module("Bytes", uses: [collections])
         + module("Wire", uses: ["Bytes"])
         + module("SQL", uses: ["Bytes"])
-        + module("Sharding", uses: ["SQL", "Bytes"], vectors: ["Vectors"])
+        + module("Grammar", uses: ["CPgQuery"])
+        + module("Sharding", uses: ["Grammar", "SQL", "Bytes"], vectors: ["Vectors"])
         + module("TLS", uses: ["Bytes", "COpenSSL"])
         + module("Pooling", uses: ["Bytes", collections])
         + module("Authentication", uses: ["Wire", "TLS", "Bytes"])

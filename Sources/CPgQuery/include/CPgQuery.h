@@ -1,0 +1,5 @@
+#pragma once
+
+// libpg_query: PostgreSQL's own parser as a library.
+
+#include <pg_query.h>
