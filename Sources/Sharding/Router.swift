@@ -3,11 +3,14 @@ public enum PlacementRule: Equatable, Sendable, CustomStringConvertible {
     /// `[[sharding.NAME.place]]`, from 0.
     case place(Int)
     case remainder(Int, modulus: Int)
+    /// A hint named the shard.
+    case hint
 
     public var description: String {
         switch self {
         case .place(let index): "place \(index + 1)"
         case .remainder(let remainder, let modulus): "remainder \(remainder) of \(modulus)"
+        case .hint: "hint"
         }
     }
 }
