@@ -5,12 +5,15 @@ public enum PlacementRule: Equatable, Sendable, CustomStringConvertible {
     case remainder(Int, modulus: Int)
     /// A hint named the shard.
     case hint
+    /// `unkeyed_reads` or `unkeyed_writes` of the map.
+    case unkeyed
 
     public var description: String {
         switch self {
         case .place(let index): "place \(index + 1)"
         case .remainder(let remainder, let modulus): "remainder \(remainder) of \(modulus)"
         case .hint: "hint"
+        case .unkeyed: "no key"
         }
     }
 }
