@@ -50,6 +50,10 @@ let package = Package(
         .target(name: "CPgQuery", linkerSettings: [.linkedLibrary(":libpg_query.a")]),
         .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/TestSupport"),
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        // Our lexer beside PostgreSQL's scanner.
+        .testTarget(
+            name: "ScannerTests", dependencies: ["CPgQuery", "SQL", "Bytes", "TestSupport"],
+            swiftSettings: strict),
         .executableTarget(
             name: "pgweir",
             dependencies: [

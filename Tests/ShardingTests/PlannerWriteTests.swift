@@ -92,7 +92,8 @@ import Testing
         "INSERT INTO t (tenant_id) VALUES (1) ON CONFLICT (x) DO UPDATE SET x = (SELECT 1 FROM b)",
         "UPDATE t SET x = (SELECT 1 FROM b) WHERE tenant_id = 1",
         "DELETE FROM t WHERE tenant_id = 1 RETURNING (SELECT 1 FROM b)",
-        "COPY t (tenant_id, x) FROM STDIN", "DELETE FROM t WHERE CURRENT OF c", "UPDATE t SET x = f(x) WHERE tenant_id = 1",
+        "COPY t (tenant_id, x) FROM STDIN", "DELETE FROM t WHERE CURRENT OF c",
+        "UPDATE t SET x = f(x) WHERE tenant_id = 1",
         "INSERT INTO invoices (customer_id) VALUES (1)",
     ])
     func `a write whose rows might lie elsewhere is refused`(_ text: String) {
