@@ -57,8 +57,8 @@ let package = Package(
         .executableTarget(
             name: "pgweir",
             dependencies: [
-                "Admin", "Configuration", "Worker", "EventLoop", "Session", "Authentication",
-                "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
+                "Admin", "Configuration", "Worker", "EventLoop", "Sharding", "Session",
+                "Authentication", "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
             ],
             swiftSettings: strict),
     ]

@@ -126,7 +126,7 @@ extension StringProtocol {
 
 extension Router {
     /// Where a hint puts a statement.
-    public func place(_ hint: KeyHint) -> PlacementAnswer {
+    public func route(_ hint: KeyHint) -> Route {
         switch hint {
         case .shard(let name):
             guard let shard = map.shards.firstIndex(of: name) else {
@@ -138,21 +138,36 @@ extension Router {
             }
             return .shard(shard, .hint)
         case .key(let columns):
-            guard columns.count == map.keyTypes.count else {
-                return place(Array(repeating: nil, count: columns.count))
+            let key: [KeyValue?]
+            do throws(Refusal) {
+                key = try values(columns)
+            } catch {
+                return .refused(error)
             }
-            var key: [KeyValue?] = []
-            for (column, type) in zip(columns, map.keyTypes) {
-                do throws(KeyProblem) {
-                    key.append(try KeyValue.read(text: Array(column.utf8), as: type))
-                } catch {
-                    return .refused(
-                        Refusal(
-                            "a key for map \(map.name) is not \(type.rawValue)",
-                            detail: "\"\(column)\": \(error).", hint: error.hint))
-                }
+            switch place(key) {
+            case .shard(let shard, let rule): return .shard(shard, rule)
+            case .lookup(let settings): return .lookup(settings, [key])
+            case .refused(let refusal): return .refused(refusal)
             }
-            return place(key)
         }
+    }
+
+    /// The columns of a key that was written as text.
+    private func values(_ columns: [String]) throws(Refusal) -> [KeyValue?] {
+        // `place` says what is wrong with their number.
+        guard columns.count == map.keyTypes.count else {
+            return Array(repeating: nil, count: columns.count)
+        }
+        var key: [KeyValue?] = []
+        for (column, type) in zip(columns, map.keyTypes) {
+            do throws(KeyProblem) {
+                key.append(try KeyValue.read(text: Array(column.utf8), as: type))
+            } catch {
+                throw Refusal(
+                    "a key for map \(map.name) is not \(type.rawValue)",
+                    detail: "\"\(column)\": \(error).", hint: error.hint)
+            }
+        }
+        return key
     }
 }

@@ -13,7 +13,7 @@ internal import Worker
             pgbouncer.ini as it is. Logs go to standard error.
             """,
         version: pgweirVersion,
-        subcommands: [Run.self, Check.self, Convert.self, Demo.self],
+        subcommands: [Run.self, Check.self, Convert.self, RouteCommand.self, Demo.self],
         defaultSubcommand: Run.self)
 }
 
