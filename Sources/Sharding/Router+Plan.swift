@@ -155,6 +155,17 @@ extension Router {
         of condition: KeyCondition, _ shape: borrowing Shape, _ text: borrowing RawSpan,
         _ values: ExecutionValues
     ) throws(Refusal) -> [[KeyValue?]] {
+        // One column with one value is what nearly all statements have.
+        if condition.columns.count == 1, condition.columns[0].count == 1,
+            case .literal(let index, let isNegated, let type) = condition.columns[0][0]
+        {
+            do throws(KeyProblem) {
+                let literal = shape.literals[index]
+                return [[try value(literal, isNegated: isNegated, type, text, values)]]
+            } catch {
+                throw unreadable(error, column: 0)
+            }
+        }
         var keys: [[KeyValue?]] = [[]]
         for (index, sources) in condition.columns.enumerated() {
             var column: [KeyValue?] = []

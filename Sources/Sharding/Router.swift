@@ -27,11 +27,15 @@ public enum PlacementAnswer: Equatable, Sendable {
     case refused(Refusal)
 }
 
-/// Answers where a key is. Pure; the map decides.
-public struct Router: Sendable, Equatable {
+/// Answers where a key is. Pure; the map decides. Shared by the workers: a map is large.
+public final class Router: Sendable, Equatable {
     public let map: ShardingMap
 
     public init(_ map: ShardingMap) { self.map = map }
+
+    public static func == (one: Router, other: Router) -> Bool {
+        one === other || one.map == other.map
+    }
 
     /// The shard of `key`: a value per column, nil = NULL, typed by `ShardingMap.keyTypes`.
     ///
