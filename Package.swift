@@ -12,13 +12,17 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// A module and its tests. `uses` is the whole list of what it may import.
-func module(_ name: String, uses: [Target.Dependency] = []) -> [Target] {
+/// A module and its tests. `uses` is the whole list of what it may import; `vectors` is what its
+/// tests read beside their sources.
+func module(
+    _ name: String, uses: [Target.Dependency] = [], vectors: [String] = []
+) -> [Target] {
     [
         .target(name: name, dependencies: uses, swiftSettings: strict),
         .testTarget(
             name: name + "Tests",
             dependencies: [.target(name: name), "TestSupport"] + uses,
+            exclude: vectors,
             swiftSettings: strict),
     ]
 }
@@ -42,19 +46,27 @@ let package = Package(
         .target(
             name: "COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        // The library itself, so that the binary needs no package of that name.
+        .target(name: "CPgQuery", linkerSettings: [.linkedLibrary(":libpg_query.a")]),
         .target(name: "TestSupport", dependencies: ["Bytes"], path: "Tests/TestSupport"),
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        // Our lexer beside PostgreSQL's scanner.
+        .testTarget(
+            name: "ScannerTests", dependencies: ["CPgQuery", "SQL", "Bytes", "TestSupport"],
+            swiftSettings: strict),
         .executableTarget(
             name: "pgweir",
             dependencies: [
-                "Admin", "Configuration", "Worker", "EventLoop", "Session", "Authentication",
-                "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
+                "Admin", "Configuration", "Worker", "EventLoop", "Sharding", "Session",
+                "Authentication", "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
             ],
             swiftSettings: strict),
     ]
         + module("Bytes", uses: [collections])
         + module("Wire", uses: ["Bytes"])
         + module("SQL", uses: ["Bytes"])
+        + module("Grammar", uses: ["CPgQuery"])
+        + module("Sharding", uses: ["Grammar", "SQL", "Bytes"], vectors: ["Vectors"])
         + module("TLS", uses: ["Bytes", "COpenSSL"])
         + module("Pooling", uses: ["Bytes", collections])
         + module("Authentication", uses: ["Wire", "TLS", "Bytes"])
@@ -70,7 +82,9 @@ let package = Package(
             ])
         + module(
             "Configuration",
-            uses: ["Worker", "Session", "Authentication", "Pooling", "TLS", "Bytes", toml])
+            uses: [
+                "Sharding", "Worker", "Session", "Authentication", "Pooling", "TLS", "Bytes", toml,
+            ])
         + module(
             "Admin",
             uses: [

@@ -1,6 +1,7 @@
 internal import Authentication
 internal import Pooling
 internal import Session
+internal import Sharding
 internal import Worker
 
 /// Which of the two notations a file is in. They share the keys, and differ in some defaults.
@@ -21,6 +22,7 @@ enum Format: Sendable {
 /// The configuration while it is being read.
 struct Draft: Sendable, Equatable {
     var settings = ServiceSettings()
+    var sharding = ShardingSettings()
     var log = LogSettings()
     var http: HTTPSettings?
     /// Read when everything else is known.

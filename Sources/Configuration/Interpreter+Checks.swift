@@ -1,4 +1,5 @@
 internal import Authentication
+internal import Sharding
 internal import TLS
 internal import Worker
 
@@ -9,6 +10,7 @@ extension Interpreter {
         draft.settings.databases = databases
         draft.settings.wildcardDatabase = draft.settings.databases.removeValue(forKey: "*")
         draft.settings.users = users
+        finishSharding()
         checkListening()
         refuseWhatIsNotThere()
         checkTLS()
@@ -24,10 +26,13 @@ extension Interpreter {
 
     private mutating func finishDatabase(_ name: String) {
         guard var database = databases[name] else { return }
-        if database.hosts.isEmpty { database.hosts = ["/var/run/postgresql"] }
+        // A sharded database is on its shards.
+        let isSharded =
+            written.destinations[name] != nil || draft.sharding.databases[name] != nil
+        if database.hosts.isEmpty, !isSharded { database.hosts = ["/var/run/postgresql"] }
         databases[name] = database
         let portCount = database.ports.count
-        if portCount != 1, portCount != database.hosts.count {
+        if !isSharded, portCount != 1, portCount != database.hosts.count {
             fail(
                 .database, owner: name, "port",
                 "\(portCount) ports for \(database.hosts.count) hosts; write one, or one per host")

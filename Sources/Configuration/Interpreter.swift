@@ -1,3 +1,4 @@
+internal import Sharding
 internal import Worker
 
 /// Fills the settings from entries. Collects every problem instead of stopping at the first.
@@ -9,6 +10,7 @@ struct Interpreter {
     var draft: Draft
     var databases: [String: DatabaseSettings] = [:]
     var users: [String: UserSettings] = [:]
+    var written = WrittenSharding()
     var problems: [ConfigurationProblem]
     var warnings: [ConfigurationProblem]
     /// Where each key of each owner was said.
@@ -55,7 +57,11 @@ struct Interpreter {
             return
         }
         guard section == .database else {
-            users[name] = UserSettings()
+            if section == .user {
+                users[name] = UserSettings()
+            } else {
+                written.open(section, name)
+            }
             return
         }
         databases[name] = DatabaseSettings()
@@ -103,6 +109,19 @@ struct Interpreter {
             try slot.read(entry.value, place, &databases[entry.owner, default: .init()])
         case .user(let slot):
             try slot.read(entry.value, place, &users[entry.owner, default: .init()])
+        case .destination(let slot):
+            try slot.read(entry.value, place, &written.destinations[entry.owner, default: .init()])
+        case .shard(let slot):
+            try slot.read(entry.value, place, &written.shards[entry.owner, default: .init()])
+        case .server(let slot):
+            try slot.read(entry.value, place, &written.servers[entry.owner, default: .init()])
+        case .map(let slot):
+            try slot.read(entry.value, place, &written.maps[entry.owner, default: .init()])
+        case .place(let slot):
+            let standard = MapDescription.Place(shard: "")
+            try slot.read(entry.value, place, &written.places[entry.owner, default: standard])
+        case .tenant(let slot):
+            try slot.read(entry.value, place, &written.tenants[entry.owner, default: .init()])
         case .ignored(let harmless):
             guard !harmless.contains(entry.value.plain) else { return }
             warnings.append(entry.position.problem(entry.key, key.meaning))
@@ -144,7 +163,7 @@ extension WrittenValue {
         case .bare(let text), .string(let text): text
         case .integer(let value): "\(value)"
         case .boolean(let value): value ? "1" : "0"
-        case .number, .list, .unfitting: quoted
+        case .number, .list, .table, .unfitting: quoted
         }
     }
 }

@@ -91,7 +91,7 @@ extension Kind<Duration> {
                 case .bare: .milliseconds(try value.integer(in: 0...1_000_000_000))
                 case .integer(0): .zero
                 case .string: try value.duration()
-                case .integer, .number, .boolean, .list, .unfitting:
+                case .integer, .number, .boolean, .list, .table, .unfitting:
                     throw Complaint("expected a duration with its unit, such as \"30s\"")
                 }
             },

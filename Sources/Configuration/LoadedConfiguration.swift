@@ -1,3 +1,4 @@
+public import Sharding
 public import Worker
 
 /// What a file said, checked, with every default filled in.
@@ -10,9 +11,17 @@ public struct LoadedConfiguration: Sendable, Equatable {
     let directory: String
 
     public var settings: ServiceSettings { draft.settings }
+    public var sharding: ShardingSettings { draft.sharding }
     public var log: LogSettings { draft.log }
     /// nil = no HTTP at all.
     public var http: HTTPSettings? { draft.http }
+
+    /// What is configured rightly and cannot be done yet; nil = nothing.
+    public var unavailable: String? {
+        guard !sharding.isEmpty else { return nil }
+        return "sharding is not available in this version; pgweir does not start with [clusters], "
+            + "[sharding] or [tenants]"
+    }
 
     /// For SHOW CONFIG, sorted by key. Contains no secret.
     public var shown: [ShownSetting] {

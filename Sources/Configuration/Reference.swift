@@ -1,3 +1,4 @@
+internal import Sharding
 internal import Worker
 
 /// The tables of Docs/Configuration.md, made from the tables of keys.
@@ -24,6 +25,11 @@ enum Reference {
         return "| `\(key.name)` | \(standard(key)) | \(meaning) |\n"
     }
 
+    private static func standard(_ value: ShownValue?) -> String {
+        let text = value?.console ?? ""
+        return text.isEmpty ? "unset" : "`\(text)`"
+    }
+
     private static func standard(_ key: SettingKey) -> String {
         switch key.landing {
         case .draft(let slot):
@@ -36,7 +42,12 @@ enum Reference {
         case .database(let slot):
             let value = slot.show(DatabaseSettings())?.console ?? ""
             return value.isEmpty ? "unset" : "`\(value)`"
-        case .user:
+        case .map(let slot): return standard(slot.show(WrittenMap()))
+        case .place(let slot): return standard(slot.show(.init(shard: "")))
+        case .tenant(let slot): return standard(slot.show(WrittenTenant()))
+        case .shard(let slot): return standard(slot.show(Shard()))
+        case .server(let slot): return standard(slot.show(ShardServer()))
+        case .user, .destination:
             return "unset"
         case .ignored, .refused:
             return "–"

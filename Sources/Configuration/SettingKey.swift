@@ -1,3 +1,4 @@
+internal import Sharding
 internal import Worker
 
 /// Which part of a file a key belongs to.
@@ -6,6 +7,12 @@ enum Section: String, Sendable, Hashable, CaseIterable {
     case service
     case database
     case user
+    case cluster
+    case shard
+    case server
+    case map
+    case place
+    case tenant
     case http
     case log
 
@@ -16,6 +23,12 @@ enum Section: String, Sendable, Hashable, CaseIterable {
         case (.database, .ini): "[databases]"
         case (.user, .toml): "[users.NAME]"
         case (.user, .ini): "[users]"
+        case (.cluster, _): "[clusters.NAME]"
+        case (.shard, _): "[[clusters.NAME.shards]]"
+        case (.server, _): "primary = { … } and replicas = [{ … }] of a shard"
+        case (.map, _): "[sharding.NAME]"
+        case (.place, _): "[[sharding.NAME.place]]"
+        case (.tenant, _): "[tenants.NAME]"
         case (.http, _): "[http]"
         case (.log, _): "[log]"
         }
@@ -27,6 +40,12 @@ enum Landing: Sendable {
     case draft(Slot<Draft>)
     case database(Slot<DatabaseSettings>)
     case user(Slot<UserSettings>)
+    case destination(Slot<WrittenDestination>)
+    case shard(Slot<Shard>)
+    case server(Slot<ShardServer>)
+    case map(Slot<WrittenMap>)
+    case place(Slot<MapDescription.Place>)
+    case tenant(Slot<WrittenTenant>)
     /// Accepted with a warning, unless written as one of `harmless`.
     case ignored(harmless: [String])
     /// An error, unless written as one of `harmless`: leaving it out would open a door.
@@ -132,8 +151,13 @@ extension SettingKey {
         KeyGroup(title: "TLS towards servers", keys: serverTLS),
         KeyGroup(title: "TCP", keys: tcp),
         KeyGroup(title: "What is logged", keys: logging),
-        KeyGroup(title: "Databases", keys: databases),
+        KeyGroup(title: "Databases", keys: databases + destinations),
         KeyGroup(title: "Users", keys: users),
+        KeyGroup(title: "Shards", keys: shards),
+        KeyGroup(title: "Servers of a shard", keys: shardServers),
+        KeyGroup(title: "Sharding maps", keys: maps),
+        KeyGroup(title: "Places in a sharding map", keys: places),
+        KeyGroup(title: "Tenants", keys: tenants),
         KeyGroup(title: "HTTP", keys: http),
         KeyGroup(title: "Log", keys: log),
         KeyGroup(title: "Accepted and ignored", keys: ignored),

@@ -40,7 +40,7 @@ enum Inherits: Sendable {
             case .bare(let text): Double(text)
             case .integer(let number): Double(number)
             case .number(let number): number
-            case .string, .boolean, .list, .unfitting: nil
+            case .string, .boolean, .list, .table, .unfitting: nil
             }
         guard let number else { return false }
         return switch self {

@@ -6,6 +6,8 @@ struct TOMLLines {
     /// Keys and tables written twice.
     private(set) var repeated: [(path: [String], first: Int, second: Int)] = []
 
+    /// Of each array of tables, how many tables there were so far.
+    private var elementCounts: [[String]: Int] = [:]
     private let bytes: [UInt8]
     private var offset = 0
     private var line = 1
@@ -53,7 +55,7 @@ struct TOMLLines {
             case UInt8(ascii: "["):
                 let isArray = startsHere("[[")
                 offset += isArray ? 2 : 1
-                table = path()
+                table = entered(path(), isArray: isArray)
                 // A parent table may be opened after its child, but each only once.
                 let isNew = isArray || tables.insert(table).inserted
                 note(table, isNew: isNew)
@@ -70,6 +72,20 @@ struct TOMLLines {
                 }
             }
         }
+    }
+
+    /// How an element of an array of tables stands in a path: the first is `[0]`.
+    static func element(_ index: Int) -> String { "[\(index)]" }
+
+    /// `path` with the elements that it goes through: of each array the last one, or a new one.
+    private mutating func entered(_ path: [String], isArray: Bool) -> [String] {
+        var whole: [String] = []
+        for (index, part) in path.enumerated() {
+            whole.append(part)
+            if isArray, index == path.count - 1 { elementCounts[whole, default: 0] += 1 }
+            if let count = elementCounts[whole] { whole.append(Self.element(count - 1)) }
+        }
+        return whole
     }
 
     private mutating func note(_ path: [String], isNew: Bool) {

@@ -49,7 +49,9 @@ struct TOMLReader {
     }
 
     private mutating func takeRoot(_ root: TOMLTable) {
-        let known = ["pgweir", "databases", "users", "http", "log"]
+        let known = [
+            "pgweir", "databases", "users", "clusters", "sharding", "tenants", "http", "log",
+        ]
         for section in root.keys {
             guard known.contains(section) else {
                 refuse(section, known: known)
@@ -62,6 +64,9 @@ struct TOMLReader {
             switch section {
             case "databases": takeOwners(.database, section, table)
             case "users": takeOwners(.user, section, table)
+            case "clusters": takeOwners(.cluster, section, table)
+            case "sharding": takeOwners(.map, section, table)
+            case "tenants": takeOwners(.tenant, section, table)
             case "http": takeKeys(.http, "", [section], table)
             case "log": takeKeys(.log, "", [section], table)
             case _: takeKeys(.service, "", [section], table)
@@ -70,9 +75,6 @@ struct TOMLReader {
     }
 
     private mutating func refuse(_ section: String, known: [String]) {
-        if ["clusters", "sharding", "tenants"].contains(section) {
-            return fail([section], section, "sharding is not available in this version")
-        }
         if section == "pgbouncer" {
             return fail([section], section, "unknown section; here it is [pgweir]")
         }
@@ -96,11 +98,52 @@ struct TOMLReader {
         }
     }
 
+    /// What stands inside of `owner`: tables of their own, each with keys of its own.
+    private static func parts(of section: Section) -> [String: Section] {
+        switch section {
+        case .cluster: ["shards": .shard]
+        case .shard: ["primary": .server, "replicas": .server]
+        case .map: ["place": .place]
+        case .service, .database, .user, .server, .place, .tenant, .http, .log: [:]
+        }
+    }
+
+    private mutating func takePart(
+        _ section: Section, _ owner: String, _ path: [String], _ key: String,
+        _ value: any TOMLValueConvertible
+    ) {
+        let place = Part.path(of: owner, key)
+        if let table = value.table, key == "primary" {
+            return takePart(section, place, path, table)
+        }
+        let items = value.array.map { Array($0) } ?? []
+        guard value.type == .array, key != "primary", items.allSatisfy({ $0.type == .table }) else {
+            let expected = key == "primary" ? "a table" : "a list of tables"
+            return fail(path, key, "expected \(expected), \(section.name(in: .toml))")
+        }
+        for (index, item) in items.enumerated() {
+            guard let table = item.table else { continue }
+            takePart(
+                section, Part.path(of: place, "\(index)"), path + [TOMLLines.element(index)], table)
+        }
+    }
+
+    private mutating func takePart(
+        _ section: Section, _ owner: String, _ path: [String], _ table: TOMLTable
+    ) {
+        parsed.owners.append((section, owner, position(path)))
+        takeKeys(section, owner, path, table)
+    }
+
     private mutating func takeKeys(
         _ section: Section, _ owner: String, _ path: [String], _ table: TOMLTable
     ) {
         for key in table.keys {
             guard let value = table[key] else { continue }
+            if let part = TOMLReader.parts(of: section)[key] {
+                takePart(part, owner, path + [key], key, value)
+                continue
+            }
             parsed.entries.append(
                 Entry(
                     section: section, owner: owner, key: key,
@@ -108,7 +151,14 @@ struct TOMLReader {
         }
     }
 
-    private static func written(_ value: any TOMLValueConvertible) -> WrittenValue {
+    private static func pairs(_ table: TOMLTable?) -> [WrittenPair] {
+        guard let table else { return [] }
+        return table.keys.sorted().compactMap { name in
+            table[name].map { WrittenPair(name: name, value: written($0)) }
+        }
+    }
+
+    static func written(_ value: any TOMLValueConvertible) -> WrittenValue {
         switch value.type {
         case .string: value.string.map { .string($0) } ?? .unfitting("text")
         case .int: value.int.map { .integer($0) } ?? .unfitting("number")
@@ -116,7 +166,7 @@ struct TOMLReader {
         case .bool: value.bool.map { .boolean($0) } ?? .unfitting("boolean")
         case .array:
             .list((value.array.map { Array($0) } ?? []).map { TOMLReader.written($0) })
-        case .table: .unfitting("table")
+        case .table: .table(pairs(value.table))
         case .date, .time, .dateTime: .unfitting("date")
         }
     }

@@ -54,7 +54,7 @@ enum TOMLWriter {
             case .user(let slot):
                 guard let target = target as? UserSettings else { continue }
                 text += line(key, slot.show(target), slot.show(.init()), directory)
-            case .draft, .ignored, .refused:
+            case .draft, .destination, .shard, .server, .map, .place, .tenant, .ignored, .refused:
                 continue
             }
         }

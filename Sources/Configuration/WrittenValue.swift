@@ -9,8 +9,16 @@ enum WrittenValue: Sendable, Equatable {
     case number(Double)
     case boolean(Bool)
     case list([WrittenValue])
-    /// Dates and tables, which no key takes.
+    /// In the order of the names.
+    case table([WrittenPair])
+    /// Dates, which no key takes.
     case unfitting(String)
+}
+
+/// One `name = value` inside of a value.
+struct WrittenPair: Sendable, Equatable {
+    let name: String
+    let value: WrittenValue
 }
 
 /// Why a value does not suit its key.
@@ -31,6 +39,7 @@ extension WrittenValue {
         case .number(let value): "\(value)"
         case .boolean(let value): "\(value)"
         case .list: "a list"
+        case .table: "a table"
         case .unfitting(let type): "a \(type)"
         }
     }
@@ -38,7 +47,7 @@ extension WrittenValue {
     func text() throws(Complaint) -> String {
         switch self {
         case .bare(let text), .string(let text): return text
-        case .integer, .number, .boolean, .list, .unfitting:
+        case .integer, .number, .boolean, .list, .table, .unfitting:
             throw Complaint("expected text in quotes, found \(quoted)")
         }
     }
@@ -48,7 +57,7 @@ extension WrittenValue {
             switch self {
             case .bare(let text): Int(text)
             case .integer(let value): value
-            case .string, .number, .boolean, .list, .unfitting: nil
+            case .string, .number, .boolean, .list, .table, .unfitting: nil
             }
         guard let value else { throw Complaint("expected a whole number, found \(quoted)") }
         guard range.contains(value) else {
@@ -68,7 +77,7 @@ extension WrittenValue {
             case "1", "true", "yes", "on": return true
             case _: throw Complaint("\(quoted) is neither 1, true, yes, on nor 0, false, no, off")
             }
-        case .string, .integer, .number, .list, .unfitting:
+        case .string, .integer, .number, .list, .table, .unfitting:
             throw Complaint("expected true or false, found \(quoted)")
         }
     }
@@ -97,7 +106,7 @@ extension WrittenValue {
         case .integer(let value): seconds = Double(value)
         case .number(let value): seconds = value
         case .string(let text): seconds = try secondsWithUnit(text)
-        case .boolean, .list, .unfitting:
+        case .boolean, .list, .table, .unfitting:
             throw Complaint("expected a duration such as 5 or \"200ms\", found \(quoted)")
         }
         // A bound of 30 years keeps the arithmetic of deadlines far from overflow.

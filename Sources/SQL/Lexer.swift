@@ -38,6 +38,10 @@ public struct Lexer: Sendable {
         case UInt8(ascii: ")"): return Token(kind: .closeParenthesis, range: start..<offset)
         case UInt8(ascii: "0")...UInt8(ascii: "9"): return number(text, start, end)
         case UInt8(ascii: "."):
+            if offset < end, text.uint8(at: offset) == byte {
+                offset += 1
+                return Token(kind: .symbol, range: start..<offset)
+            }
             if offset < end, Self.isDigit(text.uint8(at: offset)) {
                 return number(text, start, end)
             }
@@ -126,7 +130,7 @@ public struct Lexer: Sendable {
         case UInt8(ascii: "b") where following == UInt8(ascii: "'"),
             UInt8(ascii: "x") where following == UInt8(ascii: "'"):
             offset += 1
-            return quoted(text, start, end, false)
+            return quoted(text, start, end, false, doubling: false)
         case UInt8(ascii: "u") where following == UInt8(ascii: "&") && offset + 1 < end:
             let quote = text.uint8(at: offset + 1)
             if quote == UInt8(ascii: "'") {
@@ -145,9 +149,10 @@ public struct Lexer: Sendable {
 
     // MARK: Quotes
 
-    /// `offset` is behind the opening quote.
+    /// `offset` is behind the opening quote. `doubling`: two quotes stand for one.
     private mutating func quoted(
-        _ text: borrowing RawSpan, _ start: Int, _ end: Int, _ backslashes: Bool
+        _ text: borrowing RawSpan, _ start: Int, _ end: Int, _ backslashes: Bool,
+        doubling: Bool = true
     ) -> Token {
         while offset < end {
             let byte = text.uint8(at: offset)
@@ -155,7 +160,7 @@ public struct Lexer: Sendable {
             if byte == UInt8(ascii: "\\"), backslashes {
                 offset = min(end, offset + 1)
             } else if byte == UInt8(ascii: "'") {
-                if offset < end, text.uint8(at: offset) == UInt8(ascii: "'") {
+                if doubling, offset < end, text.uint8(at: offset) == UInt8(ascii: "'") {
                     offset += 1
                 } else if !continues(text, end) {
                     return Token(kind: .string, range: start..<offset)
@@ -247,18 +252,22 @@ public struct Lexer: Sendable {
 
     // MARK: Numbers
 
-    /// Digits, dots, exponents, and the letters of hexadecimal and the like, as one token.
+    /// Digits, at most one dot, and an exponent, as one token.
     private mutating func number(_ text: borrowing RawSpan, _ start: Int, _ end: Int) -> Token {
+        var hasDot = text.uint8(at: start) == UInt8(ascii: ".")
         while offset < end {
             let byte = text.uint8(at: offset)
             if Self.isDigit(byte) || byte == UInt8(ascii: "_") {
                 offset += 1
-            } else if byte == UInt8(ascii: ".") {
+            } else if byte == UInt8(ascii: "."), !hasDot {
                 // "1..10" is a range: two numbers.
                 if offset + 1 < end, text.uint8(at: offset + 1) == byte { break }
+                hasDot = true
                 offset += 1
             } else if byte | 0x20 == UInt8(ascii: "e"), hasExponent(text, end) {
                 offset += 2
+                while offset < end, Self.isDigit(text.uint8(at: offset)) { offset += 1 }
+                break
             } else {
                 break
             }

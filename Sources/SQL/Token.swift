@@ -17,7 +17,7 @@ public struct Token: Equatable, Sendable {
         case openParenthesis
         case closeParenthesis
         case dot
-        /// Anything else, one byte each: operators, brackets, colons.
+        /// Anything else, one byte each: operators, brackets, colons; and `..`.
         case symbol
     }
 

@@ -13,7 +13,7 @@ internal import Worker
             pgbouncer.ini as it is. Logs go to standard error.
             """,
         version: pgweirVersion,
-        subcommands: [Run.self, Check.self, Convert.self, Demo.self],
+        subcommands: [Run.self, Check.self, Convert.self, RouteCommand.self, Demo.self],
         defaultSubcommand: Run.self)
 }
 
@@ -27,6 +27,10 @@ struct Run: ParsableCommand {
 
     func run() throws {
         let loaded = try load(config)
+        if let reason = loaded.unavailable {
+            printError("\(config): \(reason)")
+            throw ExitCode.failure
+        }
         let pooler = try Pooler(loaded: loaded, path: config)
         try pooler.run()
     }
@@ -43,6 +47,7 @@ struct Check: ParsableCommand {
         let loaded = try load(config)
         let databases = loaded.settings.databases.count
         print("\(config): no errors, \(databases) databases, \(loaded.warnings.count) warnings")
+        if let reason = loaded.unavailable { printError("warning: \(reason)") }
     }
 }
 

@@ -198,6 +198,7 @@ final class Pooler: Sendable {
 
     /// nil = `fresh` holds now; else why nothing has changed.
     private func use(_ fresh: LoadedConfiguration, _ service: Service) -> String? {
+        if let reason = fresh.unavailable { return reason }
         let file: AppendedFile
         do throws(SocketError) {
             file = try LogWriter.open(fresh.log)

@@ -14,7 +14,10 @@ import Testing
             "[databases.app]\npool_szie = 5",
             "t.toml:4: pool_szie: unknown key; did you mean pool_size?"
         ),
-        ("pool_size = 5", "t.toml:3: pool_size: belongs in [databases.NAME] or [users.NAME]"),
+        (
+            "pool_size = 5",
+            "t.toml:3: pool_size: belongs in [databases.NAME] or [users.NAME] or [tenants.NAME]"
+        ),
         (
             "connect_qeury = \"x\"",
             "t.toml:3: connect_qeury: unknown key; did you mean connect_query in [databases.NAME]?"
@@ -79,9 +82,8 @@ import Testing
             "[databases.app]\nhost = [\"a\", \"b\", \"c\"]\nport = [1, 2]",
             "t.toml:5: port: 2 ports for 3 hosts; write one, or one per host"
         ),
-        ("[sharding]\nx = 1", "t.toml:3: sharding: sharding is not available in this version"),
-        ("[clusters.a]", "t.toml:3: clusters: sharding is not available in this version"),
-        ("[[tenants]]", "t.toml:3: tenants: sharding is not available in this version"),
+        ("[sharding]\nx = 1", "t.toml:4: x: expected a table, [sharding.x]"),
+        ("[[tenants]]", "t.toml:3: tenants: expected a table, [tenants]"),
         (
             "[database.a]",
             "t.toml:3: database: unknown section; did you mean [databases]?"

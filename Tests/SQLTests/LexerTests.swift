@@ -42,6 +42,7 @@ import Testing
                 #"quotedIdentifier:U&"x""#,
             ])
         #expect(cut("'a'\n  'b' 'c'") == ["string:'a'\n  'b'", "string:'c'"])
+        #expect(cut("B'1''x' 'a''b'") == ["string:B'1'", "string:'x'", "string:'a''b'"])
         #expect(cut("'a' -- comment\n 'b';") == ["string:'a' -- comment\n 'b'", "semicolon:;"])
     }
 
@@ -57,10 +58,16 @@ import Testing
     @Test func numbers() {
         #expect(
             cut("1.5e-3 1..2 .5 1e x") == [
-                "number:1.5e-3", "number:1", "dot:.", "number:.2", "number:.5", "number:1",
+                "number:1.5e-3", "number:1", "symbol:..", "number:2", "number:.5", "number:1",
                 "word:e",
                 "word:x",
             ])
+    }
+
+    @Test func aNumberHasOneDotAndEndsBehindItsExponent() {
+        #expect(cut("1.2.3") == ["number:1.2", "number:.3"])
+        #expect(cut("1e5.5 .1.") == ["number:1e5", "number:.5", "number:.1", "dot:."])
+        #expect(cut("1e5e6") == ["number:1e5", "word:e6"])
     }
 
     @Test func unfinishedQuotesReachToTheEnd() {

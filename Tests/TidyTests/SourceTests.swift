@@ -14,7 +14,7 @@ import Testing
         try Repository.files(in: "Sources", endings: ["swift"])
     }
 
-    @Test func `raw memory is touched in Bytes, EventLoop and TLS only`() throws {
+    @Test func `raw memory is touched in Bytes, EventLoop, Grammar and TLS only`() throws {
         try check(SwiftRules.unsafeWords, in: sources())
     }
 

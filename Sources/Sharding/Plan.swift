@@ -1,0 +1,58 @@
+/// Where the value of a key's column is found when a statement is executed.
+public enum KeySource: Hashable, Sendable {
+    /// The shape's literal of that index, read as `type`.
+    case literal(Int, isNegated: Bool, as: KeyType)
+    /// A parameter of the extended protocol, by its number. `isShared`: the statement uses it
+    /// elsewhere too, so that its type does not follow from the key.
+    case parameter(Int, as: KeyType, isShared: Bool)
+    /// Every element of an array: `= ANY ($1)`.
+    case elements(ofParameter: Int, as: KeyType, isShared: Bool)
+    /// Every element of an array: `= ANY ('{1,2}'::bigint[])`.
+    case elementsOfLiteral(Int, as: KeyType)
+    /// TRUE, a schema's name, or NULL.
+    case constant(KeyValue?)
+    /// The first schema of the session's search path.
+    case searchPath
+}
+
+/// The keys of the rows that one table of a statement is about: for each column of the key every
+/// value that it may have.
+public struct KeyCondition: Hashable, Sendable {
+    public let columns: [[KeySource]]
+    /// Rows to be inserted, whose key may be NULL; of all others a NULL key has no rows.
+    public let isInserted: Bool
+}
+
+/// What one statement has to do with shards. Holds for all statements of its shape.
+public enum StatementPlan: Equatable, Sendable {
+    /// Touches rows with these keys, and no others but those of reference tables.
+    case keyed([KeyCondition], isWrite: Bool)
+    /// The answer is the same on every shard; with `isCatalog` as far as their schemas are.
+    case anyShard(isCatalog: Bool)
+    /// SET, BEGIN, FETCH and the like: about the session or transaction, not about data.
+    case session
+    /// Touches keyed tables and names no key at all: the map says what becomes of it.
+    case unkeyed(isWrite: Bool, Refusal)
+    /// Not proven to touch one shard.
+    case refused(Refusal)
+}
+
+/// The plans of a query string's statements.
+public struct Plan: Equatable, Sendable {
+    public let statements: [StatementPlan]
+
+    /// Numbers of the parameters whose values `Router.route` needs; ascending.
+    public var parameters: [Int] {
+        var numbers: Set<Int> = []
+        for case .keyed(let conditions, _) in statements {
+            for source in conditions.lazy.flatMap(\.columns).joined() {
+                switch source {
+                case .parameter(let number, _, _), .elements(let number, _, _):
+                    numbers.insert(number)
+                case .literal, .elementsOfLiteral, .constant, .searchPath: break
+                }
+            }
+        }
+        return numbers.sorted()
+    }
+}

@@ -1,0 +1,47 @@
+internal import Bytes
+
+/// Routes the query strings of one worker: a pass of the lexer and a look-up for a known shape, the
+/// parser for a new one.
+///
+/// Holds for one map; after RELOAD there is a new one.
+public struct StatementRouter: ~Copyable {
+    private var shape = Shape()
+    private var plans: PlanCache
+
+    public var router: Router { plans.router }
+
+    public init(_ router: Router, shapeCountMax: Int = 10_000) {
+        plans = PlanCache(router, countMax: shapeCountMax)
+    }
+
+    /// Where the statements of `text` in `range` go. A hint in a comment comes first.
+    ///
+    /// `isConforming`: `standard_conforming_strings` of the session.
+    public mutating func route(
+        _ text: borrowing RawSpan, in range: Range<Int>, _ values: ExecutionValues,
+        isConforming: Bool = true
+    ) -> Route {
+        shape.read(text, in: range, standardConformingStrings: isConforming)
+        if !shape.comments.isEmpty {
+            switch KeyHint.find(in: text, comments: shape.comments) {
+            case .failure(let refusal): return .refused(refusal)
+            case .success(let hint?): return router.route(hint)
+            case .success(nil): break
+            }
+        }
+        let plan = plans.plan(
+            shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
+        return router.route(plan, shape, text, values)
+    }
+
+    /// The parameters of the extended protocol whose values decide where `text` goes. To be asked
+    /// once when it is parsed.
+    public mutating func parameters(
+        of text: borrowing RawSpan, in range: Range<Int>, isConforming: Bool = true,
+        isUTF8: Bool = true
+    ) -> [Int] {
+        shape.read(text, in: range, standardConformingStrings: isConforming)
+        return plans.plan(shape, text, in: range, isConforming: isConforming, isUTF8: isUTF8)
+            .parameters
+    }
+}
