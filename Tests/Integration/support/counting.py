@@ -72,7 +72,9 @@ class Counter:
     def close(self):
         for one in (self.listener, *self.sockets):
             with contextlib.suppress(OSError):
-                one.close()
+                # A thread that reads keeps it open otherwise, and with it a server.
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
 
 
 class Relayed:
