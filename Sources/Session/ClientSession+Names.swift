@@ -29,7 +29,7 @@ struct ResolvedNames: Sendable {
     }
 
     let uses: [Use]
-    let text: RenamedText
+    var text: RenamedText
     /// Whether it executes what nobody has seen being prepared.
     let runsUnknown: Bool
 

@@ -37,9 +37,9 @@ extension ClientSession {
         waitsForReset = facts.isAwaited
         // Behind what goes ahead of it, because it may write the query.
         var handling = Handling.pass
-        if let names {
+        if names != nil {
             handling = replaceNames(
-                names, in: text, of: bytes, server: &server, toServer: &toServer, store: store)
+                &names!, in: text, of: bytes, server: &server, toServer: &toServer, store: store)
         }
         server.setUnnamed(0, store)
         unnamed.change(to: 0)
@@ -102,12 +102,12 @@ extension ClientSession {
     /// Writes the query with our names where the client's stand; statements that the server does
     /// not have go ahead of it.
     private mutating func replaceNames(
-        _ resolved: ResolvedNames, in text: Range<Int>, of bytes: borrowing RawSpan,
+        _ resolved: inout ResolvedNames, in text: Range<Int>, of bytes: borrowing RawSpan,
         server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
         let isBatchOpen = server.isBatchOpen
         let ready = makeReady(resolved, server: &server, toServer: &toServer, bytes, store)
-        server.nameChanges += ready.changes
+        resolved.text.changes = ready.changes
         guard !resolved.uses.isEmpty else { return .pass }
         toServer.spill(bytes)
         if ready.hasWritten, !isBatchOpen {

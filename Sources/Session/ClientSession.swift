@@ -238,8 +238,9 @@ extension ClientSession {
                 let portal = bytes.extracting(piece.body.lowerBound..<end)
                 if let awaited = awaitedPortals.removeValue(forKey: portal.hash64()) {
                     waitsForReset = true
-                    server.nameChanges += awaited.changes
-                    server.expect(.execute, of: awaited.text)
+                    var text = awaited.text
+                    text.changes = awaited.changes
+                    server.expect(.execute, of: text)
                     return .pass
                 }
             }

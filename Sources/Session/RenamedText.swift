@@ -12,6 +12,8 @@ struct RenamedText: Sendable {
     }
 
     private var places: [Place] = []
+    /// What running the text will do to its client's names, in the order of the text.
+    var changes: [NameChange] = []
 
     init() {}
 
@@ -30,6 +32,11 @@ struct RenamedText: Sendable {
             count += ours
             start = use.range.upperBound
         }
+    }
+
+    /// What has not happened up to the end of the text will not.
+    func release(_ store: any StatementStore) {
+        for case .prepared(_, let statement) in changes { store.release(statement) }
     }
 
     private static func characterCount(_ bytes: borrowing RawSpan, _ range: Range<Int>) -> Int {

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import DequeModule
 internal import Wire
 
 // What a server sends: matched with the ledger frame by frame, forwarded, swallowed or refused.
@@ -198,14 +199,14 @@ extension ServerSession {
         store: any StatementStore
     ) throws(SessionError) -> Bool {
         guard let head = ledger.head, head.kind == kind else { throw .serverUnexpected(tag: tag) }
-        removeHead()
+        removeHead(store)
         if kind == .close, head.statement != 0 { store.release(head.statement) }
         acknowledge(head, &client, store)
         return head.disposition == .forward
     }
 
-    private mutating func removeHead() {
-        if ledger.removeHead()?.isRenamed == true { renamedTexts.removeFirst() }
+    private mutating func removeHead(_ store: any StatementStore) {
+        if ledger.removeHead()?.isRenamed == true { renamedTexts.removeFirst().release(store) }
     }
 
     /// CommandComplete, EmptyQueryResponse, PortalSuspended: the end of an Execute; in a simple
@@ -228,7 +229,7 @@ extension ServerSession {
             let head = ledger.head,
             head.kind == .sync || head.kind == .query || head.kind == .functionCall
         else { throw .serverUnexpected(tag: ServerTag.readyForQuery) }
-        removeHead()
+        removeHead(store)
         acknowledge(head, &client, store)
         self.status = status
         copy = .none
@@ -239,7 +240,6 @@ extension ServerSession {
             stopReplay()
         }
         if ledger.isEmpty {
-            if !nameChanges.isEmpty { dropNameChanges(store) }
             if !replacedNames.isEmpty { replacedNames.removeAll() }
         }
         if status == .idle { tally.transactionCount += 1 }
@@ -285,7 +285,7 @@ extension ServerSession {
             if entry.isRenamed { renamedCount += 1 }
             if entry.statement != 0 { undone.append(entry) }
         }
-        renamedTexts.removeFirst(renamedCount)
+        for _ in 0..<renamedCount { renamedTexts.removeFirst().release(store) }
         for entry in undone {
             if entry.kind == .parse || entry.kind == .execute, statements.remove(entry.statement) {
                 store.release(entry.statement)
@@ -341,7 +341,7 @@ extension ServerSession {
     ) {
         let isClients = ledger.head?.disposition == .forward
         switch body.byteCount {
-        case 8, 11: if !isClients || nameChanges.isEmpty { return }
+        case 8, 11: if !isClients || ledger.head?.isRenamed != true { return }
         case 12, 15: break
         default: return
         }
@@ -363,7 +363,8 @@ extension ServerSession {
     private mutating func changeName(
         _ client: inout ClientSession, _ store: any StatementStore
     ) {
-        switch nameChanges.removeFirst() {
+        guard let running = renamedTexts.first, !running.changes.isEmpty else { return }
+        switch renamedTexts[0].changes.removeFirst() {
         case .prepared(let name, let statement):
             // The server's use of it begins; the change's becomes the name's.
             store.retain(statement)
@@ -377,11 +378,5 @@ extension ServerSession {
             store.release(statement)
             if statements.remove(statement) { store.release(statement) }
         }
-    }
-
-    /// What has not happened up to the end of its text will not.
-    mutating func dropNameChanges(_ store: any StatementStore) {
-        for case .prepared(_, let statement) in nameChanges { store.release(statement) }
-        nameChanges.removeAll()
     }
 }

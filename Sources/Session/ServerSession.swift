@@ -38,8 +38,6 @@ public struct ServerSession: ~Copyable {
     public internal(set) var saidFatal = false
     /// What the last audit found that no text had shown; until the worker has looked.
     public var surprise: String?
-    /// What texts under way will do to the client's names, in their order.
-    var nameChanges: [NameChange] = []
     /// Texts under way that have our names in them: one for each entry of the ledger that says so.
     var renamedTexts: Deque<RenamedText> = []
     /// Of the error that is being handed on.
@@ -282,7 +280,8 @@ public struct ServerSession: ~Copyable {
     public mutating func releaseStatements(_ store: any StatementStore) {
         for statement in statements.removeAll() { store.release(statement) }
         setUnnamed(0, store)
-        dropNameChanges(store)
+        for text in renamedTexts { text.release(store) }
+        renamedTexts.removeAll()
     }
 
     /// Answers the synthesised entries at the head of the ledger. `toClient` must be spilled.
