@@ -124,6 +124,19 @@ public struct Ledger: Sendable {
     /// Whether a ReadyForQuery is owed.
     public var hasEnd: Bool { endCount > 0 }
 
+    /// Whether something is owed that, if it fails, makes the server skip what comes before the
+    /// next Sync: a Query or FunctionCall behind it is no end.
+    public var hasOpenBatch: Bool {
+        for index in (0..<count).reversed() {
+            switch ring[place(of: index)].kind {
+            case .parse, .bind, .describe, .execute, .close: return true
+            case .sync: return false
+            case .query, .functionCall, .copyEnd: continue
+            }
+        }
+        return false
+    }
+
     /// Whether an answer of ours is owed, at whatever place.
     var hasSynthesised: Bool { synthesisedCount > 0 }
 

@@ -329,12 +329,8 @@ extension ServerSession {
         expectSync()
     }
 
-    /// Whether the server waits for a Sync.
+    /// Whether the server waits for a Sync, or will if something under way fails.
     var isBatchOpen: Bool {
-        guard let last = ledger.last else { return skipsUntilSync || !isReady }
-        switch last.kind {
-        case .parse, .bind, .describe, .execute, .close: return true
-        case .sync, .query, .functionCall, .copyEnd: return false
-        }
+        ledger.isEmpty ? skipsUntilSync || !isReady : ledger.hasOpenBatch
     }
 }

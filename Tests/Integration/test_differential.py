@@ -11,7 +11,7 @@ import time
 
 import pytest
 from support import differential_run
-from support.differential_known import KNOWN
+from support.differential_known import KNOWN, MENDED
 from support.differential_messages import random_script
 from support.differential_shrinking import shrink
 from support.pooler import Pooler
@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("DIFFERENTIAL_SECONDS", 40))
 SEED = int(os.environ["SEED"]) if "SEED" in os.environ else None
 FIRST = random.randrange(10**9)
 SHRINK_SECONDS = 90
-MENDED = "mended: take it out of differential_known, and what leaves it out"
+GONE = "mended: take it out of differential_known, and what leaves it out"
 CLIENTS, GENERATIONS = 6, 6
 pytestmark = [pytest.mark.pgweir_only, pytest.mark.timeout(SECONDS + 300)]
 
@@ -123,5 +123,11 @@ def test_random_scripts_are_answered_as_postgresql_answers_them(stage):
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_known_difference_is_there(stage, name):
     difference = stage.run(KNOWN[name])
-    assert difference, MENDED
+    assert difference, GONE
     assert difference.kind in ("differs", "closed"), str(difference)
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_a_mended_difference_stays_mended(stage, name):
+    difference = stage.run(MENDED[name])
+    assert difference is None, f"{MENDED[name]}\n\n{difference}"

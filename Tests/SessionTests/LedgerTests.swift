@@ -41,6 +41,13 @@ private typealias Expectation = Session.Expectation
         #expect(ledger.hasSync)
     }
 
+    @Test func `a batch is open until its Sync, whatever Query stands behind it`() {
+        #expect(!ledger(Expectation(.query)).hasOpenBatch)
+        #expect(ledger(Expectation(.describe), Expectation(.functionCall)).hasOpenBatch)
+        #expect(!ledger(Expectation(.describe), Expectation(.sync)).hasOpenBatch)
+        #expect(!ledger(Expectation(.bind), Expectation(.sync), Expectation(.query)).hasOpenBatch)
+    }
+
     @Test func `an error takes out everything up to the next Sync`() {
         var ledger = ledger(
             Expectation(.bind), Expectation(.execute), Expectation(.query), Expectation(.sync),
