@@ -43,7 +43,7 @@ KNOWN = {
 MENDED = {
     "A statement that fails in an open batch, behind it an EXECUTE in a Query": script(
         turn(0, ("P", "select $1::int /* c */", "c"), SYNC),
-        turn(1, ("Q", "select 1"), ("Q", "discard plans")),
+        turn(1, ("Q", "discard all")),
         turn(0, ("D", "P", "d"), ("F", 177, [b"\0\0\0\2", b"\0\0\0\3"]), ("Q", "execute c(2)")),
     ),
 }
