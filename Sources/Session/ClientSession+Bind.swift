@@ -62,7 +62,7 @@ extension ClientSession {
         let bind = BindNames(
             portal: piece.body.lowerBound..<portalEnd, statement: portalEnd + 1..<nameEnd)
         if bind.statement.isEmpty {
-            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
+            if isUnnamedInDoubt(server) { return .stalled }
             let facts = unnamedFacts(store)
             if let facts {
                 guard !isHeldForValues(facts.facts, piece) else { return .incomplete }

@@ -119,9 +119,14 @@ extension ClientSession {
         toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) -> ActualStatement? {
         guard let facts, facts.namesStatements else {
+            if server.statements.isInDoubt(statement) { return nil }
             return ActualStatement(statement: statement, names: .none, isRenamed: false)
         }
         guard let actual = actual(statement, facts.facts, server, store) else { return nil }
+        if server.statements.isInDoubt(actual.statement) {
+            actual.release(store)
+            return nil
+        }
         provideUses(of: actual.names, server: &server, toServer: &toServer, bytes, store)
         return actual
     }
@@ -204,7 +209,12 @@ extension ClientSession {
         guard let known = names.entry(name) else {
             return names.isClosing(name) && server.ledger.hasSync
         }
-        return names.isInDoubt(known)
+        return names.isInDoubt(known) || server.statements.isInDoubt(known.statement)
+    }
+
+    /// The same for the statement without a name: of the client, and of the server.
+    func isUnnamedInDoubt(_ server: borrowing ServerSession) -> Bool {
+        unnamed.isInDoubt && server.ledger.hasSync || server.unnamedProvision == .beforeSync
     }
 
     func unnamedFacts(_ store: any StatementStore) -> SharedFacts? {
@@ -225,7 +235,7 @@ extension ClientSession {
             return .pass
         }
         if nameRange.isEmpty {
-            if unnamed.isInDoubt, server.ledger.hasSync { return .stalled }
+            if isUnnamedInDoubt(server) { return .stalled }
             guard
                 let actual = provideUses(
                     of: unnamed.current, unnamedFacts(store), server: &server,
@@ -316,6 +326,7 @@ extension ClientSession {
             server.expect(Expectation(.parse, .swallow))
         }
         server.setUnnamed(wanted, store)
+        server.unnamedProvision = .inOpenBatch
     }
 
     /// Where the name stands if the message is about a statement; nil if about a portal, or

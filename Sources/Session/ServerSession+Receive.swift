@@ -200,7 +200,13 @@ extension ServerSession {
     ) throws(SessionError) -> Bool {
         guard let head = ledger.head, head.kind == kind else { throw .serverUnexpected(tag: tag) }
         removeHead(store)
-        if kind == .close, head.statement != 0 { store.release(head.statement) }
+        if head.statement != 0 {
+            if kind == .close {
+                store.release(head.statement)
+            } else {
+                statements.acknowledge(head.statement)
+            }
+        }
         acknowledge(head, &client, store)
         return head.disposition == .forward
     }
@@ -237,6 +243,7 @@ extension ServerSession {
         isReady = ledger.isEmpty && !skipsUntilSync && replay.phase != .due
         if isReady {
             hasPassedSinceReady = false
+            unnamedProvision = .none
             stopReplay()
         }
         if ledger.isEmpty {

@@ -23,6 +23,8 @@ public struct ServerSession: ~Copyable {
     /// Which statement the unnamed one is; 0 = none, `unnamedUnknown` = one that nobody remembers.
     public internal(set) var unnamed: UInt64 = 0
     public internal(set) var isUnnamedOfThisLink = false
+    /// A message of ours that made it so.
+    var unnamedProvision = Provision.none
     /// After an error the server skips messages up to a Sync that the client has not sent yet.
     public internal(set) var skipsUntilSync = false
     public internal(set) var copy = CopyState.none
@@ -78,6 +80,15 @@ public struct ServerSession: ~Copyable {
         case ended
         /// COPY TO STDOUT, or both ways as replication does.
         case toClient
+    }
+
+    /// Where a message of ours is that what follows relies upon.
+    enum Provision {
+        /// The server has read it, and not skipped it.
+        case none
+        case inOpenBatch
+        /// A Sync was sent behind it: if the server skips it, then not what follows.
+        case beforeSync
     }
 
     public enum OwnQuery: Equatable, Sendable {
@@ -201,6 +212,7 @@ public struct ServerSession: ~Copyable {
 
     mutating func expectSync() {
         statements.endBatch()
+        if unnamedProvision == .inOpenBatch { unnamedProvision = .beforeSync }
         skipsUntilSync = false
         expect(Expectation(.sync))
     }
@@ -237,7 +249,7 @@ public struct ServerSession: ~Copyable {
     ) {
         makeRoom(toServer: &toServer, bytes: bytes)
         store.retain(statement)
-        statements.use(statement)
+        statements.add(statement)
         tally.parseCount += 1
         write(statement, to: &toServer.buffer, store)
     }

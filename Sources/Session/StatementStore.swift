@@ -42,6 +42,8 @@ public struct ServerStatements: Sendable {
     private var clock: UInt64 = 0
     /// Uses since are of the batch that is still open; none of those may be evicted.
     private var batchStart: UInt64 = 0
+    /// Those whose Parse is not answered, and when it was sent.
+    private var pending: [UInt64: UInt64] = [:]
 
     public init() {}
 
@@ -54,6 +56,22 @@ public struct ServerStatements: Sendable {
         lastUse[statement] = clock
     }
 
+    /// What gives the server `statement` is being sent.
+    mutating func add(_ statement: UInt64) {
+        use(statement)
+        pending[statement] = clock
+    }
+
+    /// The server has said that it has `statement`.
+    mutating func acknowledge(_ statement: UInt64) { pending[statement] = nil }
+
+    /// Whether the server may yet skip what gives it `statement`, and what uses it not: that was
+    /// sent before the last Sync and is not answered.
+    func isInDoubt(_ statement: UInt64) -> Bool {
+        guard !pending.isEmpty, let sent = pending[statement] else { return false }
+        return sent <= batchStart
+    }
+
     /// Whether `statement` is there; notes the use.
     public mutating func useIfThere(_ statement: UInt64) -> Bool {
         guard let index = lastUse.index(forKey: statement) else { return false }
@@ -63,7 +81,8 @@ public struct ServerStatements: Sendable {
     }
 
     public mutating func remove(_ statement: UInt64) -> Bool {
-        lastUse.removeValue(forKey: statement) != nil
+        if !pending.isEmpty { pending[statement] = nil }
+        return lastUse.removeValue(forKey: statement) != nil
     }
 
     /// A Sync was sent: the batch is over.
@@ -81,6 +100,7 @@ public struct ServerStatements: Sendable {
     public mutating func removeAll() -> [UInt64] {
         let all = Array(lastUse.keys)
         lastUse.removeAll()
+        pending.removeAll()
         return all
     }
 

@@ -46,4 +46,14 @@ MENDED = {
         turn(1, ("Q", "discard all")),
         turn(0, ("D", "P", "d"), ("F", 177, [b"\0\0\0\2", b"\0\0\0\3"]), ("Q", "execute c(2)")),
     ),
+    "An unnamed statement goes again in a batch that fails, and is used by the next": script(
+        turn(0, ("P", "select 'mine'"), SYNC),
+        turn(1, ("P", "select 'theirs'"), SYNC),
+        turn(0, ("D", "P", "d"), ("B", []), ("E",), SYNC, ("B", []), ("E",), SYNC),
+    ),
+    "A named statement goes again in a batch that fails, and is used by the next": script(
+        turn(0, ("P", "select 'mine'", "a"), SYNC),
+        turn(1, ("Q", "discard all")),
+        turn(0, ("D", "P", "d"), ("B", [], "a"), ("E",), SYNC, ("B", [], "a"), ("E",), SYNC),
+    ),
 }
