@@ -34,6 +34,8 @@ public struct ServerSession: ~Copyable {
     public var ownQuery = OwnQuery.none
     /// What it was asked before its release, and what it said.
     var question: StateQuestion?
+    /// What it says of its database's functions, while it is asked.
+    var listing: FunctionListing?
     /// Syncs that came in a COPY FROM STDIN behind its last data, and were not passed on.
     var syncsHeld = 0
     /// It has said that it closes the connection, and why.
@@ -174,6 +176,7 @@ public struct ServerSession: ~Copyable {
     public mutating func unlinked() {
         isUnnamedOfThisLink = false
         question = nil
+        listing = nil
         surprise = nil
         handover = .none
         statements.endBatch()
@@ -326,6 +329,7 @@ extension ServerSession {
     public mutating func finishForOrphan(_ toServer: inout Outgoing) {
         // Whoever is linked next is not asked about by it.
         question = nil
+        listing = nil
         handover = .none
         if copy == .fromClient {
             ClientMessages.copyFail("client disconnected", to: &toServer.buffer)

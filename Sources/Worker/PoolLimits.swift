@@ -24,6 +24,7 @@ struct PoolLimits {
     /// 0 = no limit.
     let pinnedMax: Int
     let auditsReleases: Bool
+    let readsFunctions: Bool
     let channelsMax: Int
     let notificationByteCountMax: Int
     /// Whether anything is due of a client that has a server.
@@ -38,6 +39,7 @@ struct PoolLimits {
         pinPolicy = session.pinPolicy
         pinnedMax = session.pinnedMax
         auditsReleases = session.auditsReleases
+        readsFunctions = session.functionCheckInterval > .zero
         channelsMax = session.channelsMax
         notificationByteCountMax = session.notificationByteCountMax
         queryTimeout = Limit(session.queryTimeout)

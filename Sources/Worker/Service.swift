@@ -34,6 +34,7 @@ public final class Service: Sendable {
     /// Clients of each worker, for the choice where a new one goes.
     let clientCounts: Guarded<[Int]>
     let directory = Guarded(PoolDirectory())
+    let functions = FunctionDirectories()
     private let mailboxes: Guarded<[Mailbox<Mail>]>
     private let consoleBox: Guarded<(any ConsoleService)?>
     private let stopping = Atomic<Bool>(false)
@@ -121,6 +122,7 @@ public final class Service: Sendable {
             }
             if !closing.isEmpty { post(.close(closing), to: 0) }
         }
+        functions.advance()
         postToAll { _ in .reloaded }
     }
 }

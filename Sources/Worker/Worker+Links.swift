@@ -127,6 +127,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].deadline = .never
         clients[slot].phase = .linked(servers[serverSlot].id)
         clients[slot].transactionAt = now
+        knowFunctions(slot)
         guard servers[serverSlot].session.parameters !== clients[slot].session.parameters else {
             return true
         }
@@ -206,6 +207,7 @@ extension Worker where Loop: ~Copyable {
     mutating func checkin(_ serverSlot: Int) {
         let pool = servers[serverSlot].pool
         servers[serverSlot].phase = .held
+        forgetFunctions(serverSlot)
         guard !servers[serverSlot].session.isTainted else {
             return closeServer(serverSlot, "not to be used again")
         }
@@ -273,10 +275,12 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].awaitsOwnQuery = false
         servers[serverSlot].session.forgetBatch()
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
+        if clients[slot].session.traces.definesFunctions { noteDefinition(serverSlot, slot) }
         let pins = clients[slot].session.traces.pins
         servers[serverSlot].needsCleaning =
             !clients[slot].session.traces.isClean || servers[serverSlot].session.isQuestioned
             || !servers[serverSlot].session.hears.isEmpty
+            || isInDoubtAboutFunctions(serverSlot, slot)
         // No command takes these back.
         if !pins.isDisjoint(with: [.seed, .libraries]) {
             servers[serverSlot].session.isTainted = true

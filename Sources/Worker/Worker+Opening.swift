@@ -332,6 +332,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Frees the slot, the socket and the counts; the pool is told by the caller.
     private mutating func removeServer(_ slot: Int) {
+        forgetFunctions(slot)
         var server = servers.empty(slot)
         if server.socket >= 0 {
             // The shutdown ends every operation that is still armed, on whichever ring.

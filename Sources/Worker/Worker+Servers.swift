@@ -242,6 +242,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func ownQuerySucceeded(_ slot: Int) -> Bool {
+        if functionsRead(slot) { return true }
         if case .linked(let client) = servers[slot].phase {
             servers[slot].session.answered(
                 client: &clients[Int(client.slot)].session, store: statements)
@@ -278,6 +279,7 @@ extension Worker where Loop: ~Copyable {
             closeServer(slot, "a query of ours failed: \(fields.message)")
             return false
         }
+        if functionsUnread(slot, fields.message) { return true }
         if servers[slot].session.isQuestioned {
             service.log(
                 .warning,

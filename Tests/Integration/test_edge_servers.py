@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.edges import ALONE, edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import ALONE, edge, edges, fresh, setting  # noqa: F401
 from support.postgres import PASSWORDS, Postgres
 from support.processes import wait_until
 from support.wire import (
