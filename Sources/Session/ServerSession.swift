@@ -219,6 +219,7 @@ public struct ServerSession: ~Copyable {
 
     mutating func setUnnamed(_ statement: UInt64, _ store: any StatementStore) {
         isUnnamedOfThisLink = true
+        unnamedProvision = .none
         guard statement != unnamed else { return }
         if statement != 0, statement != Self.unnamedUnknown { store.retain(statement) }
         if unnamed != 0, unnamed != Self.unnamedUnknown { store.release(unnamed) }
