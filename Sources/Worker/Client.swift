@@ -33,6 +33,8 @@ struct Client: ~Copyable {
     var session: ClientSession
     var pool: Pool? { didSet { poolName = pool.map(PoolName.init) ?? PoolName() } }
     private(set) var poolName = PoolName()
+    /// nil = its database is on one server.
+    var shards: ClientShards?
     var tls: TLSConnection?
     /// Received and not yet used: an incomplete message, or what waits for a server.
     var held = ByteBuffer()

@@ -126,7 +126,8 @@ extension Worker where Loop: ~Copyable {
             guard let pool = clients[slot].pool else { continue }
             let isPoolGone =
                 isGone[pool.id]
-                ?? (settings.profile(database: pool.database, user: pool.user) == nil)
+                ?? (settings.profile(database: pool.database, user: pool.user, shard: pool.shard)
+                    == nil)
             isGone[pool.id] = isPoolGone
             if isPoolGone {
                 closeClient(slot, .fatal(.adminShutdown, "database removed"))

@@ -2,6 +2,7 @@ public import Bytes
 public import EventLoop
 internal import Pooling
 internal import Session
+internal import Sharding
 internal import Synchronization
 public import TLS
 internal import Wire
@@ -37,6 +38,7 @@ public final class Service: Sendable {
     private let mailboxes: Guarded<[Mailbox<Mail>]>
     private let consoleBox: Guarded<(any ConsoleService)?>
     private let stopping = Atomic<Bool>(false)
+    private let shardingNumber = Atomic<UInt64>(0)
 
     public init(settings: ServiceSettings, log: @escaping LogSink) throws(TLSError) {
         workerCount = max(
@@ -64,6 +66,10 @@ public final class Service: Sendable {
     }
 
     public var settings: ServiceSettings { settingsBox.withLock { $0 } }
+
+    /// Version of the maps in force. Every worker looks at it when a transaction begins, so that
+    /// all of them change to new maps at one moment.
+    var shardingVersion: UInt64 { shardingNumber.load(ordering: .acquiring) }
 
     public var console: (any ConsoleService)? {
         get { consoleBox.withLock { $0 } }
@@ -100,13 +106,17 @@ public final class Service: Sendable {
         clientTLS.withLock { $0 = clientContext }
         serverTLS.withLock { $0 = serverContext }
         let old = self.settings
+        var settings = settings
+        settings.sharding.succeed(old.sharding)
         settingsBox.withLock { $0 = settings }
+        shardingNumber.store(settings.sharding.version, ordering: .releasing)
         resolver.setLifetimes(settings.dnsLifetime, failures: settings.dnsFailureLifetime)
         let now = MonotonicClock.now()
         for pool in pools {
-            guard let profile = settings.profile(database: pool.database, user: pool.user) else {
-                continue
-            }
+            guard
+                let profile = settings.profile(
+                    database: pool.database, user: pool.user, shard: pool.shard)
+            else { continue }
             let closing = pool.state.withLock { state -> [ServerID] in
                 let isElsewhere =
                     state.profile.hosts != profile.hosts || state.profile.ports != profile.ports

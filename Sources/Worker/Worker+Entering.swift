@@ -118,7 +118,9 @@ extension Worker where Loop: ~Copyable {
         var reported = base.reported
         var extra: [String: String] = [:]
         for parameter in request.parameters
-        where !settings.ignoredStartupParameters.contains(parameter.name) {
+        where !settings.ignoredStartupParameters.contains(parameter.name)
+            && !(clients[slot].shards != nil && ClientShards.isHint(parameter.name))
+        {
             if reported[parameter.name] == nil {
                 extra[parameter.name] = parameter.value
             } else if !ParameterState.fixed.contains(parameter.name) {

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import Pooling
+internal import Routing
 internal import SQL
 internal import Session
 internal import Wire
@@ -197,6 +198,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].tally.transactionTime +=
             now.nanoseconds &- clients[slot].transactionAt.nanoseconds
         clients[slot].session.unlinked()
+        clients[slot].shards?.route.endTransaction()
         clients[slot].phase = .idle
         clients[slot].requestedAt = now
         servers[serverSlot].phase = .held

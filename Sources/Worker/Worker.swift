@@ -3,6 +3,7 @@ internal import Bytes
 public import EventLoop
 internal import HeapModule
 internal import Pooling
+internal import Routing
 internal import Session
 internal import TLS
 internal import Wire
@@ -41,6 +42,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     /// Places of the pools' listeners that are this worker's.
     var listenerSlots: [PoolID: Int] = [:]
     var scramSecrets: [String: ScramSecret] = [:]
+    /// By the map's name; with the plans that this worker has made.
+    var routers: [String: MessageRouter] = [:]
     /// As of the last reload; see `reloaded`.
     var settings: ServiceSettings
     /// By the pool's place; nil = not asked for yet.
