@@ -73,12 +73,13 @@ let package = Package(
         + module(
             "Session",
             uses: ["Authentication", "Pooling", "SQL", "Wire", "Bytes", collections])
+        + module("Routing", uses: ["Session", "Sharding", "SQL", "Wire", "Bytes"])
         + module("EventLoop", uses: ["Bytes", "CURing"])
         + module(
             "Worker",
             uses: [
-                "Session", "Authentication", "Pooling", "EventLoop", "TLS", "Wire", "Bytes",
-                collections,
+                "Routing", "Sharding", "Session", "Authentication", "Pooling", "EventLoop", "TLS",
+                "Wire", "Bytes", collections,
             ])
         + module(
             "Configuration",

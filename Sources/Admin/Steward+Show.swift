@@ -102,7 +102,7 @@ extension Steward {
                 wait % 1_000_000,
             ]
             set.add(
-                [pool.database, pool.user] + figures.map { "\($0)" }
+                [pool.shownName, pool.user] + figures.map { "\($0)" }
                     + [profile.session.mode.rawValue, balancing(profile.balancesHosts)])
         }
         return set

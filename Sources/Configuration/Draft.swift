@@ -22,7 +22,10 @@ enum Format: Sendable {
 /// The configuration while it is being read.
 struct Draft: Sendable, Equatable {
     var settings = ServiceSettings()
-    var sharding = ShardingSettings()
+    var sharding: ShardingSettings {
+        get { settings.sharding }
+        set { settings.sharding = newValue }
+    }
     var log = LogSettings()
     var http: HTTPSettings?
     /// Read when everything else is known.

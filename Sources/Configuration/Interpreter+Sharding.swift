@@ -1,4 +1,7 @@
+internal import Pooling
+internal import Session
 internal import Sharding
+internal import Worker
 
 /// Clusters, sharding maps and tenants, when every name is known.
 extension Interpreter {
@@ -20,6 +23,7 @@ extension Interpreter {
         }
         checkLookups(sharding)
         draft.sharding = sharding
+        refuseSessionMode()
     }
 
     private mutating func fail(
@@ -152,6 +156,18 @@ extension Interpreter {
             } else if written.destinations[lookup.database] != nil {
                 fail(.map, name, "lookup_database", "\"\(lookup.database)\" is sharded itself")
             }
+        }
+    }
+
+    /// Statements of one session go to several servers.
+    private mutating func refuseSessionMode() {
+        for (name, destination) in draft.sharding.databases.sorted(by: { $0.key < $1.key }) {
+            guard case .map = destination,
+                (databases[name]?.mode ?? draft.settings.session.mode) == .session
+            else { continue }
+            fail(
+                .database, name, isSet("pool_mode", in: .database, owner: name) ? "pool_mode" : nil,
+                "a database on several shards needs pool_mode = transaction or statement")
         }
     }
 

@@ -18,9 +18,13 @@ public struct LoadedConfiguration: Sendable, Equatable {
 
     /// What is configured rightly and cannot be done yet; nil = nothing.
     public var unavailable: String? {
-        guard !sharding.isEmpty else { return nil }
-        return "sharding is not available in this version; pgweir does not start with [clusters], "
-            + "[sharding] or [tenants]"
+        for (name, router) in sharding.routers.sorted(by: { $0.key < $1.key }) {
+            if router.map.unkeyedReads == .scatter {
+                return "[sharding.\(name)]: unkeyed_reads = \"scatter\" is not available in this "
+                    + "version; write \"refuse\" or a shard's name"
+            }
+        }
+        return nil
     }
 
     /// For SHOW CONFIG, sorted by key. Contains no secret.

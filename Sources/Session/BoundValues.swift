@@ -1,14 +1,20 @@
 internal import Bytes
 
 /// The values of a Bind message. Source: PostgreSQL documentation, "Message Formats", Bind.
-struct BoundValues {
+public struct BoundValues: Sendable {
     /// Where each value stands; nil = NULL.
     private var ranges: [Range<Int>?] = []
+    /// For each value, or for all, whether it is binary; none = all are text.
+    private var formats: [Bool] = []
 
     /// `range` begins behind the statement's name; nil when it is malformed.
-    init?(_ bytes: borrowing RawSpan, in range: Range<Int>) {
+    public init?(_ bytes: borrowing RawSpan, in range: Range<Int>) {
         var offset = range.lowerBound
         guard let formatCount = Self.count(bytes, &offset, range.upperBound) else { return nil }
+        guard offset + 2 * formatCount <= range.upperBound else { return nil }
+        for index in 0..<formatCount {
+            formats.append(bytes.uint16BigEndian(at: offset + 2 * index) == 1)
+        }
         offset += 2 * formatCount
         guard let count = Self.count(bytes, &offset, range.upperBound) else { return nil }
         for _ in 0..<count {
@@ -31,6 +37,18 @@ struct BoundValues {
         guard offset + 2 <= end else { return nil }
         defer { offset += 2 }
         return Int(bytes.uint16BigEndian(at: offset))
+    }
+
+    public var count: Int { ranges.count }
+
+    /// Where the value of the parameter `number`, from 1 on, stands; nil = NULL, or there is none.
+    public func range(_ number: Int) -> Range<Int>? {
+        number >= 1 && number <= ranges.count ? ranges[number - 1] : nil
+    }
+
+    public func isBinary(_ number: Int) -> Bool {
+        formats.count == 1
+            ? formats[0] : number >= 1 && number <= formats.count && formats[number - 1]
     }
 
     /// The value of the parameter `number`, from 1 on, as text: its binary form is the same.

@@ -29,6 +29,9 @@ public struct ClientSession: ~Copyable {
     public var functionsEpoch: UInt64 = 0
     /// What texts of statements say with those names in mind.
     var factsByStatement: [UInt64: SharedFacts?] = [:]
+    /// What it is told by a ReadyForQuery while it has no server: a transaction may have been begun
+    /// that no server knows of yet.
+    public var statusUnlinked = TransactionStatus.idle
     /// Messages are dropped up to the next Sync, because one of them was refused.
     public var discardsUntilSync = false
     /// Whether its servers go to other clients too (not in session mode): names of prepared
@@ -112,7 +115,7 @@ extension ClientSession {
             case ClientTag.sync:
                 discardsUntilSync = false
                 toClient.spill(bytes)
-                ServerMessages.readyForQuery(.idle, to: &toClient.buffer)
+                ServerMessages.readyForQuery(statusUnlinked, to: &toClient.buffer)
             case ClientTag.flush, ClientTag.copyData, ClientTag.copyDone, ClientTag.copyFail:
                 // Without a server there is nothing to flush, and COPY messages that come after
                 // the copy has failed are ignored, as PostgreSQL does.
@@ -342,7 +345,7 @@ extension ClientSession {
         switch held.bytes.uint8(at: 0) {
         case ClientTag.query, ClientTag.functionCall:
             // Answered like a statement that failed: its bytes are passed over.
-            ServerMessages.readyForQuery(.idle, to: &toClient.buffer)
+            ServerMessages.readyForQuery(statusUnlinked, to: &toClient.buffer)
             var offset = 0
             let piece: FramePiece?
             do throws(WireError) {

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Wire
 
 /// Where our names of statements stand in a text, instead of the client's: an error tells places
 /// in the text that the server got, and the client counts in its own.
@@ -14,11 +15,16 @@ struct RenamedText: Sendable {
     private var places: [Place] = []
     /// What running the text will do to its client's names, in the order of the text.
     var changes: [NameChange] = []
+    /// What its client is told instead of the error that it ends with.
+    private(set) var refusal: ErrorReply?
 
     init() {}
 
+    /// A message that is sure to fail stands for what is refused.
+    init(refusal: ErrorReply) { self.refusal = refusal }
+
     /// Whether both texts are the same.
-    var isEmpty: Bool { places.isEmpty }
+    var isEmpty: Bool { places.isEmpty && refusal == nil }
 
     /// `uses` in the order of the text, which is `range` of `bytes`, in UTF-8.
     init(_ uses: [ResolvedNames.Use], in range: Range<Int>, of bytes: borrowing RawSpan) {
@@ -63,6 +69,11 @@ struct RenamedText: Sendable {
     /// The body of an error with the client's position. Source: PostgreSQL documentation, "Error
     /// and Notice Message Fields", P.
     func inClientsText(_ body: borrowing RawSpan) -> [UInt8]? {
+        if let refusal {
+            var message = ByteBuffer()
+            refusal.write(to: &message)
+            return message.bytes.extracting(5..<message.count).array()
+        }
         var offset = 0
         while offset < body.byteCount, body.uint8(at: offset) != 0 {
             guard let end = body.firstOffset(of: 0, in: offset..<body.byteCount) else { return nil }

@@ -242,9 +242,9 @@ extension ServerSession {
         copy = .none
         if replay.phase == .failed { replay.phase = status == .idle ? .due : .off }
         isReady = ledger.isEmpty && !skipsUntilSync && replay.phase != .due
+        if !ledger.hasSync, unnamedProvision == .beforeSync { unnamedProvision = .none }
         if isReady {
             hasPassedSinceReady = false
-            unnamedProvision = .none
             stopReplay()
         }
         if ledger.isEmpty {

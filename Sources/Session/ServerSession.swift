@@ -222,6 +222,7 @@ public struct ServerSession: ~Copyable {
 
     mutating func setUnnamed(_ statement: UInt64, _ store: any StatementStore) {
         isUnnamedOfThisLink = true
+        unnamedProvision = .none
         guard statement != unnamed else { return }
         if statement != 0, statement != Self.unnamedUnknown { store.retain(statement) }
         if unnamed != 0, unnamed != Self.unnamedUnknown { store.release(unnamed) }
@@ -329,7 +330,6 @@ extension ServerSession {
     public mutating func finishForOrphan(_ toServer: inout Outgoing) {
         // Whoever is linked next is not asked about by it.
         question = nil
-        listing = nil
         handover = .none
         if copy == .fromClient {
             ClientMessages.copyFail("client disconnected", to: &toServer.buffer)

@@ -47,7 +47,8 @@ public struct SessionTraces: Sendable {
         }
         noteSequences(suspicions)
         if readsSequences, suspicions.contains(.sequenceWrites) { pins.insert(.sequenceWrites) }
-        for parameter in facts.parameters {
+        // Ours are routing's, and hold nothing on the server.
+        for parameter in facts.parameters where !parameter.name.hasPrefix("pgweir.") {
             touched[parameter.name] = parameter.isReset
             if parameter.name == "search_path" { isPathInDoubt = true }
         }

@@ -101,6 +101,14 @@ public struct ShardingSettings: Sendable, Equatable {
         clusters.isEmpty && routers.isEmpty && databases.isEmpty && tenants.isEmpty
     }
 
+    /// These settings come after `old`: what is the same stays the same object, with the plans that
+    /// were made for it; if anything differs, the version is the next one.
+    public mutating func succeed(_ old: ShardingSettings) {
+        for (name, router) in old.routers where routers[name] == router { routers[name] = router }
+        version = old.version
+        if self != old { version += 1 }
+    }
+
     /// The tenant of a client; one by user wins over one by database.
     public func tenant(database: String, user: String) -> Tenant? {
         if let tenant = tenants[user], tenant.settings.match == .user { return tenant }

@@ -16,10 +16,11 @@ public struct StatementRouter: ~Copyable {
 
     /// Where the statements of `text` in `range` go. A hint in a comment comes first.
     ///
-    /// `isConforming`: `standard_conforming_strings` of the session.
+    /// `isConforming`: `standard_conforming_strings` of the session. `hint`: where the session says
+    /// that all its statements belong; it comes before what the statement says itself.
     public mutating func route(
         _ text: borrowing RawSpan, in range: Range<Int>, _ values: ExecutionValues,
-        isConforming: Bool = true
+        isConforming: Bool = true, hint: Route? = nil
     ) -> Route {
         shape.read(text, in: range, standardConformingStrings: isConforming)
         if !shape.comments.isEmpty {
@@ -29,6 +30,7 @@ public struct StatementRouter: ~Copyable {
             case .success(nil): break
             }
         }
+        if let hint { return hint }
         let plan = plans.plan(
             shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
         return router.route(plan, shape, text, values)

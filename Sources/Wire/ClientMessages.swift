@@ -63,6 +63,15 @@ public enum ClientMessages {
         }
     }
 
+    /// A Bind of a statement that is not there: it ends a batch in error and changes nothing.
+    public static func bindNothing(to buffer: inout ByteBuffer) {
+        buffer.appendMessage(ClientTag.bind) {
+            $0.append(UInt8(0))
+            $0.append(cString: "pgweir refuses a statement")
+            for _ in 0..<3 { $0.append(bigEndian: UInt16(0)) }
+        }
+    }
+
     public static func flush(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.flush) }
 
     public static func sync(to buffer: inout ByteBuffer) { buffer.appendMessage(ClientTag.sync) }

@@ -80,15 +80,21 @@ public final class Pool: Sendable {
     /// Lowest free place in the directory when the pool was made; used again when it is forgotten.
     let place: Int
     public let database: String
+    /// Which part of the database; nil = it is on one server.
+    public let shard: String?
     public let user: String
     public let state: Guarded<PoolState>
     /// What its clients listen to. Its lock is taken while no other is held.
     let listener = Guarded(PoolListener())
 
+    /// Database and shard: "app", "app/s0".
+    public var shownName: String { shard.map { "\(database)/\($0)" } ?? database }
+
     init(id: PoolID, place: Int, profile: PoolProfile, workerCount: Int) {
         self.id = id
         self.place = place
         database = profile.database
+        shard = profile.shard
         user = profile.user
         state = Guarded(
             PoolState(

@@ -20,6 +20,7 @@ public struct Holds: Sendable, Equatable {
 struct PoolDirectory {
     struct Key: Hashable {
         let database: String
+        let shard: String?
         let user: String
     }
 
@@ -29,8 +30,8 @@ struct PoolDirectory {
     private var placeCount = 0
     private var freePlaces: [Int] = []
 
-    subscript(_ database: String, _ user: String) -> Pool? {
-        pools[Key(database: database, user: user)]
+    subscript(_ database: String, _ shard: String?, _ user: String) -> Pool? {
+        pools[Key(database: database, shard: shard, user: user)]
     }
 
     mutating func add(_ profile: PoolProfile, workerCount: Int) -> Pool {
@@ -39,12 +40,12 @@ struct PoolDirectory {
             id: PoolID(number: numberLast), place: takePlace(), profile: profile,
             workerCount: workerCount)
         pool.state.withLock { $0.machine.isPaused = holds.isPaused(profile.database) }
-        pools[Key(database: profile.database, user: profile.user)] = pool
+        pools[Key(database: profile.database, shard: profile.shard, user: profile.user)] = pool
         return pool
     }
 
     mutating func remove(_ pool: Pool) {
-        pools[Key(database: pool.database, user: pool.user)] = nil
+        pools[Key(database: pool.database, shard: pool.shard, user: pool.user)] = nil
         freePlaces.append(pool.place)
     }
 

@@ -90,7 +90,7 @@ extension Worker where Loop: ~Copyable {
         guard !watchesClients else { return false }
         return switch clients[slot].phase {
         case .linked, .idle: true
-        case .login, .greeting, .proving, .waiting, .console, .closing: false
+        case .login, .greeting, .proving, .asking, .waiting, .console, .closing: false
         }
     }
 
@@ -128,7 +128,8 @@ extension Worker where Loop: ~Copyable {
             guard let pool = clients[slot].pool else { continue }
             let isPoolGone =
                 isGone[pool.id]
-                ?? (settings.profile(database: pool.database, user: pool.user) == nil)
+                ?? (settings.profile(database: pool.database, user: pool.user, shard: pool.shard)
+                    == nil)
             isGone[pool.id] = isPoolGone
             if isPoolGone {
                 closeClient(slot, .fatal(.adminShutdown, "database removed"))

@@ -38,7 +38,7 @@ extension Service {
         let local = servers[slot].socket < 0 ? nil : Sockets.localAddress(servers[slot].socket)
         let pool = servers[slot].pool
         return ServerReport(
-            id: servers[slot].id, user: pool.user, database: pool.database, state: state,
+            id: servers[slot].id, user: pool.user, database: pool.shownName, state: state,
             address: address?.host ?? servers[slot].host, port: servers[slot].port,
             localAddress: local?.host ?? "", localPort: local?.port ?? 0,
             connectedAt: servers[slot].openedAt, requestedAt: servers[slot].requestedAt,

@@ -10,7 +10,7 @@ extension Service {
     func pool(for profile: PoolProfile, countsClient: Bool = false) -> Pool {
         directory.withLock { directory in
             let pool =
-                directory[profile.database, profile.user]
+                directory[profile.database, profile.shard, profile.user]
                 ?? directory.add(newest(profile), workerCount: workerCount)
             if countsClient { pool.state.withLock { $0.machine.clientCount += 1 } }
             return pool
@@ -19,13 +19,14 @@ extension Service {
 
     /// A worker may not have heard of the last reload, which has gone through the pools already.
     private func newest(_ profile: PoolProfile) -> PoolProfile {
-        settings.profile(database: profile.database, user: profile.user) ?? profile
+        settings.profile(
+            database: profile.database, user: profile.user, shard: profile.shard) ?? profile
     }
 
     /// All pools, by database and user.
     public var pools: [Pool] {
         directory.withLock { Array($0.pools.values) }.sorted {
-            ($0.database, $0.user) < ($1.database, $1.user)
+            ($0.shownName, $0.user) < ($1.shownName, $1.user)
         }
     }
 
@@ -35,7 +36,7 @@ extension Service {
         let settings = settings
         guard settings.databases[pool.database] == nil else { return }
         directory.withLock { directory in
-            guard directory[pool.database, pool.user] === pool else { return }
+            guard directory[pool.database, pool.shard, pool.user] === pool else { return }
             let isUnused = pool.state.withLock {
                 $0.isUnused(for: settings.wildcardIdleTimeout, at: now)
             }

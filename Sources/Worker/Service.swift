@@ -1,7 +1,9 @@
 public import Bytes
 public import EventLoop
 internal import Pooling
+internal import Routing
 internal import Session
+internal import Sharding
 internal import Synchronization
 public import TLS
 internal import Wire
@@ -35,9 +37,11 @@ public final class Service: Sendable {
     let clientCounts: Guarded<[Int]>
     let directory = Guarded(PoolDirectory())
     let functions = FunctionDirectories()
+    let lookups = Guarded(LookupCache())
     private let mailboxes: Guarded<[Mailbox<Mail>]>
     private let consoleBox: Guarded<(any ConsoleService)?>
     private let stopping = Atomic<Bool>(false)
+    private let shardingNumber = Atomic<UInt64>(0)
 
     public init(settings: ServiceSettings, log: @escaping LogSink) throws(TLSError) {
         workerCount = max(
@@ -65,6 +69,10 @@ public final class Service: Sendable {
     }
 
     public var settings: ServiceSettings { settingsBox.withLock { $0 } }
+
+    /// Version of the maps in force. Every worker looks at it when a transaction begins, so that
+    /// all of them change to new maps at one moment.
+    var shardingVersion: UInt64 { shardingNumber.load(ordering: .acquiring) }
 
     public var console: (any ConsoleService)? {
         get { consoleBox.withLock { $0 } }
@@ -101,13 +109,18 @@ public final class Service: Sendable {
         clientTLS.withLock { $0 = clientContext }
         serverTLS.withLock { $0 = serverContext }
         let old = self.settings
+        var settings = settings
+        settings.sharding.succeed(old.sharding)
         settingsBox.withLock { $0 = settings }
+        lookups.withLock { $0.removeAll() }
+        shardingNumber.store(settings.sharding.version, ordering: .releasing)
         resolver.setLifetimes(settings.dnsLifetime, failures: settings.dnsFailureLifetime)
         let now = MonotonicClock.now()
         for pool in pools {
-            guard let profile = settings.profile(database: pool.database, user: pool.user) else {
-                continue
-            }
+            guard
+                let profile = settings.profile(
+                    database: pool.database, user: pool.user, shard: pool.shard)
+            else { continue }
             let closing = pool.state.withLock { state -> [ServerID] in
                 let isElsewhere =
                     state.profile.hosts != profile.hosts || state.profile.ports != profile.ports

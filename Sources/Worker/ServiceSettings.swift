@@ -4,6 +4,7 @@
 public import Authentication
 public import Pooling
 public import Session
+public import Sharding
 public import TLS
 
 /// One whole configuration.
@@ -45,6 +46,8 @@ public struct ServiceSettings: Sendable, Equatable {
     /// `*`: any database not named in `databases`.
     public var wildcardDatabase: DatabaseSettings?
     public var users: [String: UserSettings] = [:]
+    /// Clusters, maps, tenants. Whoever installs the settings counts its version.
+    public var sharding = ShardingSettings()
     /// What databases and users do not set themselves.
     public var pool = PoolSettings()
     public var session = SessionSettings()

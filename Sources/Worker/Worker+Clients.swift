@@ -62,7 +62,7 @@ extension Worker where Loop: ~Copyable {
     /// Whether reading on would only pile up bytes.
     func mustPause(_ slot: Int) -> Bool {
         switch clients[slot].phase {
-        case .waiting, .greeting, .proving:
+        case .asking, .waiting, .greeting, .proving:
             return clients[slot].held.count > heldByteCountMax
         case .linked(let server):
             return clients[slot].isStalled || !servers[Int(server.slot)].unsent.isEmpty
@@ -144,7 +144,7 @@ extension Worker where Loop: ~Copyable {
             switch clients[slot].phase {
             case .login:
                 guard clientLogin(slot, bytes, from: &offset) else { return }
-            case .greeting, .proving, .waiting, .closing:
+            case .greeting, .proving, .asking, .waiting, .closing:
                 if clients[slot].phase == .closing { offset = bytes.byteCount }
                 return
             case .console:
@@ -153,7 +153,7 @@ extension Worker where Loop: ~Copyable {
                 guard useIdle(slot, bytes, from: &offset) else { return }
             case .linked(let server):
                 guard !mustWait(slot, Int(server.slot)) else { return }
-                return useLinked(slot, Int(server.slot), bytes, from: &offset)
+                guard useLinked(slot, Int(server.slot), bytes, from: &offset) else { return }
             }
         }
     }
@@ -180,38 +180,53 @@ extension Worker where Loop: ~Copyable {
             closeClient(slot, nil)
             return false
         case .needsServer:
-            return checkout(slot)
+            guard clients[slot].shards != nil else { return checkout(slot) }
+            return routeIdle(slot, bytes, from: &offset)
         }
     }
 
+    /// Returns whether the rest of the bytes is for another server, or for none.
     private mutating func useLinked(
         _ slot: Int, _ serverSlot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
-    ) {
+    ) -> Bool {
         var step = ClientStep.consumed
         let start = offset
         if servers[serverSlot].session.isReleasable { clients[slot].transactionAt = now }
         do throws(SessionError) {
-            step = try clients[slot].session.receivedLinked(
-                bytes, from: &offset, server: &servers[serverSlot].session, toServer: &toServer,
-                toClient: &toClient, store: statements)
+            if let shards = clients[slot].shards {
+                step = try useRouted(slot, serverSlot, shards, bytes, from: &offset)
+            } else {
+                step = try clients[slot].session.receivedLinked(
+                    bytes, from: &offset, server: &servers[serverSlot].session,
+                    toServer: &toServer, toClient: &toClient, store: statements)
+            }
         } catch {
             flushToServer(serverSlot, bytes)
-            return closeClient(slot, error.reply)
+            closeClient(slot, error.reply)
+            return false
         }
         servers[serverSlot].tally.receivedByteCount += offset - start
         clients[slot].isStalled = step == .stalled
         let id = clients[slot].id
         if clients[slot].session.traces.definesFunctions { noteDefinition(serverSlot, slot) }
         flushToServer(serverSlot, bytes)
-        guard isClient(slot, id.generation) else { return }
+        guard isClient(slot, id.generation) else { return false }
         flushToClient(slot, bytes)
-        guard isClient(slot, id.generation) else { return }
-        if step == .terminated { return closeClient(slot, nil) }
-        guard case .linked = clients[slot].phase else { return }
+        guard isClient(slot, id.generation) else { return false }
+        guard step != .terminated else {
+            closeClient(slot, nil)
+            return false
+        }
+        guard case .linked = clients[slot].phase else { return false }
+        if clients[slot].shards?.isMoving ?? false {
+            leaveShard(slot, serverSlot)
+            return true
+        }
         if !clients[slot].session.databasesToVacate.isEmpty { vacateDatabases(slot, serverSlot) }
         if servers[serverSlot].session.isReleasable {
             // What it waits for is on its way to the server, or to be held first.
-            return step == .stalled ? () : settle(serverSlot)
+            if step != .stalled { settle(serverSlot) }
+            return false
         }
         servers[serverSlot].requestedAt = now
         servers[serverSlot].isAudited = false
@@ -219,6 +234,7 @@ extension Worker where Loop: ~Copyable {
         armServerReceive(serverSlot)
         if mustPause(slot) { pauseClient(slot) }
         updateTimer(ofClient: slot)
+        return false
     }
 
     /// Sends what the sessions wrote for the client; `bytes` are what ranges refer to.
@@ -287,7 +303,7 @@ extension Worker where Loop: ~Copyable {
             removeClient(slot)
         case .linked(let server):
             armServerReceive(Int(server.slot))
-        case .login, .greeting, .proving, .idle, .waiting, .console:
+        case .login, .greeting, .proving, .idle, .asking, .waiting, .console:
             armClientReceive(slot)
         }
         if clients.isTaken(slot) { notifyClient(slot) }

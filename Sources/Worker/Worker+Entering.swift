@@ -105,7 +105,7 @@ extension Worker where Loop: ~Copyable {
         clients[slot].requestedAt = now
         send(slot, reply.bytes)
         guard clients.isTaken(slot) else { return }
-        if settings.logsConnections {
+        if settings.logsConnections, !clients[slot].isOurs {
             service.log(.info, "\(name(ofClient: slot)) logged in")
         }
         updateTimer(ofClient: slot)
@@ -118,7 +118,9 @@ extension Worker where Loop: ~Copyable {
         var reported = base.reported
         var extra: [String: String] = [:]
         for parameter in request.parameters
-        where !settings.ignoredStartupParameters.contains(parameter.name) {
+        where !settings.ignoredStartupParameters.contains(parameter.name)
+            && !(clients[slot].shards != nil && ClientShards.isHint(parameter.name))
+        {
             if reported[parameter.name] == nil {
                 extra[parameter.name] = parameter.value
             } else if !ParameterState.fixed.contains(parameter.name) {

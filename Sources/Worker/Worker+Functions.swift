@@ -54,13 +54,14 @@ extension Worker where Loop: ~Copyable {
         return false
     }
 
-    /// The client begins with a server: its texts are read with what is known now.
-    mutating func knowFunctions(_ slot: Int) {
+    /// The client begins with a server: its texts are read with what is known of that one's database.
+    mutating func knowFunctions(_ serverSlot: Int, _ slot: Int) {
         let epoch = service.functions.epoch
-        guard clients[slot].session.functionsEpoch != epoch, let pool = clients[slot].pool,
-            limits(of: pool).readsFunctions
+        let pool = servers[serverSlot].poolName.id
+        guard clients[slot].session.functionsEpoch != epoch || clients[slot].functionsPool != pool
         else { return }
-        let names = service.functions.withDirectory(of: pool) { directory in
+        clients[slot].functionsPool = pool
+        let names = service.functions.withDirectory(of: servers[serverSlot].pool) { directory in
             // What is not settled is to be looked at again at the release.
             directory.isSettled ? (directory.names, epoch) : (directory.names, 0)
         }

@@ -79,7 +79,7 @@ extension Worker where Loop: ~Copyable {
         return .fatal(
             .tooManyConnections, message,
             detail:
-                "Pool \(pool.database)/\(pool.user): pool_size \(max), \(counts.linked) servers "
+                "Pool \(pool.shownName)/\(pool.user): pool_size \(max), \(counts.linked) servers "
                 + "in use, \(counts.opening) being opened, \(counts.idle) idle, "
                 + "\(counts.waiting) clients waiting.\(holders)",
             hint: "Look at SHOW CLIENTS for who holds the servers; raise pool_size or shorten "

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import Pooling
+internal import Routing
 internal import SQL
 internal import Session
 internal import Wire
@@ -109,7 +110,7 @@ extension Worker where Loop: ~Copyable {
         case .greeting:
             clients[slot].phase = .login
             if admit(slot, on: serverSlot) { useHeld(slot) }
-        case .login, .proving, .idle, .linked, .console, .closing:
+        case .login, .proving, .idle, .asking, .linked, .console, .closing:
             checkin(serverSlot)
         }
         if isClient(slot, client.generation), !mustPause(slot) { armClientReceive(slot) }
@@ -127,7 +128,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].deadline = .never
         clients[slot].phase = .linked(servers[serverSlot].id)
         clients[slot].transactionAt = now
-        knowFunctions(slot)
+        knowFunctions(serverSlot, slot)
         guard servers[serverSlot].session.parameters !== clients[slot].session.parameters else {
             return true
         }
@@ -198,6 +199,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].tally.transactionTime +=
             now.nanoseconds &- clients[slot].transactionAt.nanoseconds
         clients[slot].session.unlinked()
+        clients[slot].shards?.route.endTransaction()
         clients[slot].phase = .idle
         clients[slot].requestedAt = now
         servers[serverSlot].phase = .held
@@ -289,7 +291,9 @@ extension Worker where Loop: ~Copyable {
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")
         }
-        if !servers[serverSlot].session.ledger.isEmpty { sendCancel(toServer: serverSlot) }
+        if !servers[serverSlot].session.ledger.isEmpty, !servers[serverSlot].readsFunctions {
+            sendCancel(toServer: serverSlot)
+        }
         servers[serverSlot].session.finishForOrphan(&toServer)
         flushToServer(serverSlot, RawSpan())
         guard servers.isTaken(serverSlot) else { return }

@@ -152,10 +152,21 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// The client is who it says. Returns whether its bytes can go on.
-    private mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
+    mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
         let request = login.request
         if isConsole(request.database) { return enterConsole(slot) }
-        guard let profile = settings.profile(database: request.database, user: request.user) else {
+        refreshSharding()
+        let shards: ClientShards?
+        do throws(ErrorReply) {
+            shards = try clientShards(request)
+        } catch {
+            closeClient(slot, error)
+            return false
+        }
+        guard
+            let profile = shards?.homeProfile
+                ?? settings.profile(database: request.database, user: request.user)
+        else {
             closeClient(
                 slot,
                 .fatal(
@@ -177,6 +188,8 @@ extension Worker where Loop: ~Copyable {
         }
         let pool = service.pool(for: profile, countsClient: true)
         clients[slot].pool = pool
+        shards?.settle(in: pool)
+        clients[slot].shards = shards
         _ = limits(of: pool)
         pool.state.withLock { state in
             state.statistics.loginCount += 1

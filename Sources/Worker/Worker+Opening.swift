@@ -28,7 +28,7 @@ extension Worker where Loop: ~Copyable {
         }
         let (host, port) = (place.host, place.port)
         let limits: [(key: Budget.Key, max: Int)] = [
-            (.database(profile.database), profile.databaseServersMax),
+            (.database(pool.shownName), profile.databaseServersMax),
             (.user(profile.serverUser), profile.userServersMax),
             (.host(host, port), settings.hostServersMax),
         ]
@@ -213,7 +213,7 @@ extension Worker where Loop: ~Copyable {
     func name(ofServer slot: Int) -> String {
         let pool = servers[slot].pool
         return
-            "server \(servers[slot].host):\(servers[slot].port) for \(pool.database)/\(pool.user)"
+            "server \(servers[slot].host):\(servers[slot].port) for \(pool.shownName)/\(pool.user)"
     }
 
     private mutating func openingEnded(

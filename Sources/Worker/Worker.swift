@@ -3,6 +3,7 @@ internal import Bytes
 public import EventLoop
 internal import HeapModule
 internal import Pooling
+internal import Routing
 internal import Session
 internal import TLS
 internal import Wire
@@ -33,6 +34,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     /// Stands in for the client that an orphaned server has no more.
     var nobody = ClientSession(lengthMax: 4, parameters: .empty, sharesServers: true)
     var listeners: [Listener] = []
+    var lookups = Lookups()
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
     var starvedServers: [ServerID] = []
@@ -41,6 +43,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     /// Places of the pools' listeners that are this worker's.
     var listenerSlots: [PoolID: Int] = [:]
     var scramSecrets: [String: ScramSecret] = [:]
+    /// By the map's name; with the plans that this worker has made.
+    var routers: [String: MessageRouter] = [:]
     /// As of the last reload; see `reloaded`.
     var settings: ServiceSettings
     /// By the pool's place; nil = not asked for yet.
@@ -86,6 +90,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case serverConnect
         case cancelConnect
         case cancelReceive
+        case lookupReceive
     }
 
     /// Accepts on `socket` from now on.
@@ -107,6 +112,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
                 dropLeftovers()
             }
             runTimers()
+            dropLeftovers()
+            askLookups()
             dropLeftovers()
             armStarved()
         }
@@ -168,6 +175,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
                 return recycle(completion)
             }
             cancelProgressed(slot, completion)
+        case .lookupReceive:
+            lookupReceived(slot, completion)
         }
     }
 
@@ -248,7 +257,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         switch clients[slot].phase {
         case .waiting(let own, _), .greeting(let own, _):
             if ticket == nil || ticket == own { closeClient(slot, reply) }
-        case .login, .proving, .idle, .linked, .console, .closing:
+        case .login, .proving, .idle, .asking, .linked, .console, .closing:
             break
         }
     }

@@ -133,8 +133,18 @@ private let example = """
     }
 
     @Test func `what is configured and not there yet is said`() throws {
-        #expect(try files.toml(example).unavailable?.contains("sharding") == true)
+        #expect(try files.toml(example).unavailable == nil)
+        let scattered = example.replacing(
+            "unkeyed_reads = \"s0\"", with: "unkeyed_reads = \"scatter\"")
+        #expect(try files.toml(scattered).unavailable?.contains("scatter") == true)
         #expect(try files.toml("").unavailable == nil)
+    }
+
+    @Test func `a database on several shards is not for session mode`() throws {
+        let text = example.replacing("pool_size = 7", with: "pool_mode = \"session\"")
+        let problems = files.problems { try files.toml(text) }
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("pool_mode") == true)
     }
 
     @Test func `SET on the console keeps the shards`() throws {

@@ -24,6 +24,7 @@ ENCODERS = {
     "X": lambda: wire.TERMINATE,
 }
 
+TOO_LATE = "25001"  # SET TRANSACTION ISOLATION LEVEL must be called before any query
 IN_FAILED_TRANSACTION = "25P02"
 
 
@@ -109,8 +110,13 @@ class Difference(Exception):
         not have it yet: what PostgreSQL would still do, or complain of first, is an error.
 
         Or an EXECUTE was parsed before what it names, and is described behind it: PostgreSQL goes
-        on to say what it knew at the Parse."""
+        on to say what it knew at the Parse.
+
+        Or a batch begins a transaction block with an isolation level, and we had to parse something
+        for it before: to PostgreSQL that is a query."""
         wanted, got = self.first()
+        if self.kind == "differs" and got and got[0] == "E" and got[1].get("C") == TOO_LATE:
+            return wanted is not None and wanted[0] != "E"
         if self.kind == "differs" and {wanted and wanted[0], got and got[0]} == {"n", "T"}:
             return True
         if self.kind != "differs" or got is None or got[0] != "E":

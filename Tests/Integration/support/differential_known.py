@@ -33,6 +33,16 @@ KNOWN = {
         turn(0, ("Q", "begin"), ("Q", "selec")),
         turn(0, ("D", "S", "a"), SYNC),
     ),
+    # Difference.is_known
+    "BEGIN ISOLATION LEVEL behind what made us parse a statement in the same batch": script(
+        turn(0, ("P", "select 1 /* c */", "c"), SYNC),
+        turn(1, ("Q", "discard all")),
+        turn(
+            0,
+            *[("P", "execute c /* d */", "d"), ("D", "S", "d")],
+            *[("P", "begin isolation level serializable"), ("B", []), ("E",), SYNC],
+        ),
+    ),
     # differential_statements.setting: these are not shown.
     "SHOW of a dotted name that another client has used": script(
         turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),

@@ -79,8 +79,11 @@ class Pooler:
         secrets=None,
         sections=None,
         kind=KIND,
+        more="",
     ):
+        """`more`: TOML that follows the sections as it is."""
         self.kind = kind
+        self.more = more
         self.postgres = postgres
         self.folder = Path(tempfile.mkdtemp(prefix="pgweir-pooler-"))
         self.log = self.folder / "pooler.log"
@@ -120,7 +123,7 @@ class Pooler:
         """Writes the configuration; returns its file."""
         is_pgbouncer = self.kind == "pgbouncer"
         file = self.folder / ("pooler.ini" if is_pgbouncer else "pooler.toml")
-        file.write_text((ini if is_pgbouncer else toml)(self.sections))
+        file.write_text((ini if is_pgbouncer else toml)(self.sections) + self.more)
         if processes.IS_ROOT and is_pgbouncer:
             account = pwd.getpwnam("postgres")
             for path in (self.folder, *self.folder.iterdir()):

@@ -1,0 +1,406 @@
+internal import Bytes
+internal import SQL
+public import Session
+public import Sharding
+internal import Wire
+
+/// Reads a client's messages for where they belong. One for each worker and map, because it keeps
+/// the plans that it has made.
+///
+/// Never wrong, rather than never in the way: what it cannot prove to concern one shard is refused.
+public final class MessageRouter {
+    public let router: Router
+    private var statements: StatementRouter
+    /// By statement: the parameters that decide where it goes.
+    private var parameterNumbers: [UInt64: [Int]] = [:]
+    private var definition = ByteBuffer()
+
+    /// Longer messages are routed by a hint of the session only.
+    public static let messageByteCountMax = 1 << 20
+    private static let statementsMax = 10_000
+
+    public init(_ router: Router) {
+        self.router = router
+        statements = StatementRouter(router)
+    }
+
+    /// The shard that pgcat's SET SHARD or our pgweir.shard names: by name, or by number from 0.
+    func shard(_ name: String) -> Result<KeyHint?, Refusal> {
+        if name.lowercased() == "any" { return .success(nil) }
+        if let number = Int(name), router.map.shards.indices.contains(number) {
+            return .success(.shard(router.map.shards[number]))
+        }
+        return KeyHint.shard(name).map { $0 }
+    }
+
+    /// A Parse in the messages that are being surveyed.
+    private struct Parsed {
+        let name: Range<Int>
+        let definition: Range<Int>
+    }
+
+    /// Surveys the complete messages of `bytes` from `offset` on, where one begins.
+    public func survey(
+        _ bytes: borrowing RawSpan, from offset: Int, _ route: borrowing ClientRoute,
+        _ session: borrowing ClientSession, _ store: any StatementStore
+    ) -> Survey {
+        var survey = Survey(from: offset)
+        var parsed: [Parsed] = []
+        while survey.end < bytes.byteCount {
+            let start = survey.end
+            guard let message = Message(bytes, at: start) else { break }
+            let isStatement = message.isStatement
+            if message.tag == ClientTag.query || message.tag == ClientTag.functionCall,
+                survey.messageCount > 0
+            {
+                break
+            }
+            guard message.isWhole || !isStatement else {
+                if survey.messageCount == 0 {
+                    survey.target = partial(message, route)
+                    survey.tag = message.tag
+                }
+                break
+            }
+            survey.lastStart = start
+            survey.end = message.end
+            survey.messageCount += 1
+            survey.tag = message.tag
+            if isStatement {
+                read(message, bytes, &survey, &parsed, route, session, store)
+                guard case .none = survey.target else { break }
+            } else if message.tag == ClientTag.sync || !message.isPartOfBatch {
+                break
+            }
+        }
+        if survey.messageCount == 0, case .none = survey.target { survey.target = .incomplete }
+        return survey
+    }
+
+    /// A statement that is not all there.
+    private func partial(_ message: Message, _ route: borrowing ClientRoute) -> Survey.Target {
+        guard message.body.count > Self.messageByteCountMax else { return .incomplete }
+        if let hinted = route.hinted { return target(hinted) }
+        return .refused(
+            Refusal(
+                "the message is too long to be routed",
+                detail: "It has \(message.body.count) bytes; at most "
+                    + "\(Self.messageByteCountMax) are read for a key.",
+                hint: "Say where it belongs by SET pgweir.key or SET pgweir.shard."))
+    }
+
+    private func read(
+        _ message: Message, _ bytes: borrowing RawSpan, _ survey: inout Survey,
+        _ parsed: inout [Parsed], _ route: borrowing ClientRoute,
+        _ session: borrowing ClientSession, _ store: any StatementStore
+    ) {
+        let context = Context(session, route)
+        switch message.tag {
+        case ClientTag.query:
+            let text = message.body.lowerBound..<message.body.upperBound - 1
+            judge(bytes, text, [:], isQuery: true, context, route, &survey)
+        case ClientTag.parse:
+            guard let parse = Self.parse(message, bytes) else { return }
+            parsed.append(parse)
+            let textEnd =
+                bytes.firstOffset(of: 0, in: parse.definition) ?? parse.definition.upperBound
+            replace(
+                bytes, parse.definition.lowerBound..<textEnd, message, parse, context, route,
+                &survey)
+        case ClientTag.bind:
+            bind(message, bytes, &survey, parsed, context, route, session, store)
+        case ClientTag.functionCall:
+            survey.target = route.hinted.map(target) ?? .refused(Self.functionCall)
+        default: break
+        }
+    }
+
+    private static let functionCall = Refusal(
+        "a function that is called by its number has no shard",
+        detail: "The message FunctionCall names no function that could be looked at.",
+        hint: "Call it by SELECT, or say where it belongs by SET pgweir.shard.")
+
+    private static func parse(_ message: Message, _ bytes: borrowing RawSpan) -> Parsed? {
+        guard let nameEnd = bytes.firstOffset(of: 0, in: message.body) else { return nil }
+        return Parsed(
+            name: message.body.lowerBound..<nameEnd,
+            definition: nameEnd + 1..<message.body.upperBound)
+    }
+
+    // MARK: Statements
+
+    /// A Bind: its statement stands among the messages before it, or is known.
+    private func bind(
+        _ message: Message, _ bytes: borrowing RawSpan, _ survey: inout Survey,
+        _ parsed: [Parsed], _ context: Context, _ route: borrowing ClientRoute,
+        _ session: borrowing ClientSession, _ store: any StatementStore
+    ) {
+        guard let portalEnd = bytes.firstOffset(of: 0, in: message.body),
+            let nameEnd = bytes.firstOffset(
+                of: 0, in: portalEnd + 1..<message.body.upperBound)
+        else { return }
+        let name = portalEnd + 1..<nameEnd
+        let values = nameEnd + 1..<message.body.upperBound
+        for one in parsed.reversed()
+        where bytes.extracting(one.name).equals(bytes.extracting(name)) {
+            return judgeBind(
+                bytes, one.definition, number: nil, bytes, values, context, route, &survey)
+        }
+        guard let number = session.statement(named: bytes.extracting(name)) else {
+            // A long statement without a name is not kept; of others the server says that they are
+            // not there.
+            if name.isEmpty { survey.target = route.hinted.map(target) ?? .refused(Self.forgotten) }
+            return
+        }
+        var definition = ByteBuffer()
+        swap(&definition, &self.definition)
+        definition.removeAll()
+        store.appendDefinition(of: number, to: &definition)
+        judgeBind(
+            definition.bytes, 0..<definition.count, number: number, bytes, values, context, route,
+            &survey)
+        swap(&definition, &self.definition)
+    }
+
+    private static let forgotten = Refusal(
+        "the statement without a name is not known",
+        detail: "There is none, or it was longer than 16 KiB, which is not kept.",
+        hint: "Give the statement a name, or say where it belongs by SET pgweir.key.")
+
+    private func judgeBind(
+        _ definitionBytes: borrowing RawSpan, _ definition: Range<Int>, number: UInt64?,
+        _ bytes: borrowing RawSpan, _ values: Range<Int>, _ context: Context,
+        _ route: borrowing ClientRoute, _ survey: inout Survey
+    ) {
+        let textEnd = definitionBytes.firstOffset(of: 0, in: definition) ?? definition.upperBound
+        let text = definition.lowerBound..<textEnd
+        if let change = HintChange(marked: definitionBytes, text) {
+            survey.target = .hint(change)
+            return
+        }
+        let numbers = parameters(definitionBytes, text, number: number, context, route)
+        var bound: [Int: BoundParameter] = [:]
+        if !numbers.isEmpty, let read = BoundValues(bytes, in: values) {
+            let types = ParameterTypes(definitionBytes, behind: textEnd, definition.upperBound)
+            for number in numbers where number <= read.count {
+                bound[number] = BoundParameter(
+                    bytes: read.range(number).map { bytes.extracting($0).array() },
+                    isBinary: read.isBinary(number), declared: types[number])
+            }
+        }
+        judge(definitionBytes, text, bound, isQuery: false, context, route, &survey)
+    }
+
+    private func parameters(
+        _ bytes: borrowing RawSpan, _ text: Range<Int>, number: UInt64?, _ context: Context,
+        _ route: borrowing ClientRoute
+    ) -> [Int] {
+        if route.hinted != nil { return [] }
+        if let number, let known = parameterNumbers[number] { return known }
+        let numbers = statements.parameters(
+            of: bytes, in: text, isConforming: context.isConforming, isUTF8: context.isUTF8)
+        if let number {
+            if parameterNumbers.count >= Self.statementsMax { parameterNumbers.removeAll() }
+            parameterNumbers[number] = numbers
+        }
+        return numbers
+    }
+
+    /// Where the statement in `text` of `bytes` goes, and what else routing has to know of it.
+    private func judge(
+        _ bytes: borrowing RawSpan, _ text: Range<Int>, _ parameters: [Int: BoundParameter],
+        isQuery: Bool, _ context: Context, _ route: borrowing ClientRoute, _ survey: inout Survey
+    ) {
+        let command = SessionCommand.read(bytes, in: text, isConforming: context.isConforming)
+        if isQuery, let replacement = answer(to: command, bytes, text, context, route) {
+            survey.target = replacement
+            return
+        }
+        var values = ExecutionValues()
+        values.parameters = parameters
+        values.isUTF8 = context.isUTF8
+        if router.map.isBySchema { values.searchPath = context.searchPath }
+        let found = statements.route(
+            bytes, in: text, values, isConforming: context.isConforming, hint: route.hinted)
+        switch (command, found) {
+        case (_, .refused(let refusal)):
+            survey.target = .refused(refusal)
+        case (.begin(let tag), .session):
+            let string = bytes.string(in: text)
+            if isQuery {
+                survey.target = .begin(string, tag: tag)
+            } else {
+                survey.repeatable.append((string, survey.end))
+            }
+        case (.end(let tag), .session), (.end(let tag), .shard):
+            survey.target = isQuery ? .end(tag: tag) : .none
+        case (.setSearchPath(let first), .session):
+            survey.path = first.map { .first($0) } ?? .unknown
+            survey.repeatable.append((bytes.string(in: text), survey.end))
+        case (.savepoint, .session):
+            if route.pathInTransaction != nil { survey.path = .unknown }
+            survey.repeatable.append((bytes.string(in: text), survey.end))
+        case (.resetAll, _):
+            survey.resetsHints = true
+            survey.target = .fixed
+        case (.other, .session):
+            if Self.isRepeatable(bytes, text) {
+                survey.repeatable.append((bytes.string(in: text), survey.end))
+            } else {
+                survey.target = .fixed
+            }
+        case (_, let other):
+            survey.target = target(other)
+        }
+        // Of the extended protocol, what follows in the batch may say more.
+        if isQuery, case .none = survey.target { survey.target = .anyShard }
+        if !isQuery, case .anyShard = survey.target { survey.target = .none }
+    }
+
+    /// SET, RESET and SHOW; cursors, DISCARD and the like are not.
+    private static func isRepeatable(_ bytes: borrowing RawSpan, _ text: Range<Int>) -> Bool {
+        var lexer = Lexer(from: text.lowerBound)
+        var isFirst = true
+        var isRepeatable = false
+        while let token = lexer.next(in: bytes, before: text.upperBound) {
+            if isFirst {
+                let start = token.range.lowerBound
+                isRepeatable = ["set", "reset", "show"].contains {
+                    $0.utf8.count == token.range.count && bytes.hasWord($0, at: start)
+                }
+                isFirst = false
+            } else if token.kind == .semicolon {
+                return isRepeatable && lexer.next(in: bytes, before: text.upperBound) == nil
+            }
+        }
+        return isRepeatable
+    }
+
+    private func target(_ route: Route) -> Survey.Target {
+        switch route {
+        case .shard(let shard, _): .shard(shard)
+        case .anyShard, .session: .anyShard
+        case .lookup(let settings, let keys): .lookup(settings, keys)
+        case .refused(let refusal): .refused(refusal)
+        case .everyShard:
+            .refused(
+                Refusal(
+                    "a statement for every shard is not carried out",
+                    detail: "unkeyed_reads of map \(router.map.name) is scatter.",
+                    hint: "Send it to each shard: /* pgweir: shard=NAME */."))
+        }
+    }
+
+    // MARK: What is answered without its text reaching a server
+
+    /// A Parse of a statement of ours: another text goes to the server.
+    private func replace(
+        _ bytes: borrowing RawSpan, _ text: Range<Int>, _ message: Message, _ parse: Parsed,
+        _ context: Context, _ route: borrowing ClientRoute, _ survey: inout Survey
+    ) {
+        let command = SessionCommand.read(bytes, in: text, isConforming: context.isConforming)
+        let replaced: String
+        switch command {
+        case .setHint(let change): replaced = change.markedText
+        case .malformed:
+            survey.target = .refused(Self.malformed)
+            return
+        default:
+            guard let query = query(for: command, bytes, text, context, route) else { return }
+            replaced = query
+        }
+        var whole = ByteBuffer()
+        whole.appendMessage(ClientTag.parse) {
+            $0.append(bytes.extracting(parse.name))
+            $0.append(UInt8(0))
+            $0.append(cString: replaced)
+            $0.append(bigEndian: UInt16(0))
+        }
+        survey.target = .replaced(whole.bytes.array(), nil)
+    }
+
+    private func answer(
+        to command: SessionCommand, _ bytes: borrowing RawSpan, _ text: Range<Int>,
+        _ context: Context, _ route: borrowing ClientRoute
+    ) -> Survey.Target? {
+        var whole = ByteBuffer()
+        switch command {
+        case .malformed: return .refused(Self.malformed)
+        case .setHint(let change):
+            ClientMessages.query(change.markedText, to: &whole)
+            return .replaced(whole.bytes.array(), change)
+        default:
+            guard let query = query(for: command, bytes, text, context, route) else { return nil }
+            ClientMessages.query(query, to: &whole)
+            return .replaced(whole.bytes.array(), nil)
+        }
+    }
+
+    private static let malformed = Refusal(
+        "a SET, SHOW or RESET for pgweir was not understood",
+        detail: "The parameters are pgweir.key and pgweir.shard; the statement stands alone.",
+        hint: "Write SET [LOCAL] pgweir.key = '42', or SET [LOCAL] pgweir.shard = 's1'.")
+
+    /// The query whose answer is the answer to SHOW pgweir.key or EXPLAIN (SHARDS).
+    private func query(
+        for command: SessionCommand, _ bytes: borrowing RawSpan, _ text: Range<Int>,
+        _ context: Context, _ route: borrowing ClientRoute
+    ) -> String? {
+        switch command {
+        case .show(let shown, let column):
+            let value =
+                switch (shown, route.shownHint) {
+                case (.key, .key(let columns)?): columns.joined(separator: ",")
+                case (.shard, .shard(let name)?): name
+                case (.shard, .key?):
+                    if case .shard(let shard, _)? = route.hinted {
+                        router.map.shards[shard]
+                    } else {
+                        ""
+                    }
+                case _: column == "shard" ? "any" : ""
+                }
+            return "SELECT \(Self.literal(value)) AS \"\(column)\""
+        case .explain(let start):
+            var values = ExecutionValues()
+            values.isUTF8 = context.isUTF8
+            if router.map.isBySchema { values.searchPath = context.searchPath }
+            let found = statements.route(
+                bytes, in: start..<text.upperBound, values, isConforming: context.isConforming,
+                hint: route.hinted)
+            let explanation = RouteExplanation(found, router.map)
+            let columns = [
+                (explanation.shard, "shard"), (explanation.role, "role"),
+                (explanation.rule, "rule"), (explanation.reason, "reason"),
+            ]
+            return "SELECT "
+                + columns.map { "\(Self.literal($0)) AS \($1)" }.joined(separator: ", ")
+        case .begin, .end, .setHint, .resetAll, .setSearchPath, .savepoint, .malformed, .other:
+            return nil
+        }
+    }
+
+    /// Holds whatever standard_conforming_strings is.
+    private static func literal(_ text: String) -> String {
+        let doubled = text.map { $0 == "'" ? "''" : $0 == "\\" ? "\\\\" : String($0) }.joined()
+        return (text.contains("\\") ? " E'" : "'") + doubled + "'::text"
+    }
+}
+
+/// What of the client's session decides how its texts are read.
+private struct Context {
+    let isConforming: Bool
+    let isUTF8: Bool
+    /// The first schema; nil = not known.
+    let searchPath: String?
+
+    init(_ session: borrowing ClientSession, _ route: borrowing ClientRoute) {
+        isConforming = session.readsConformingStrings
+        isUTF8 = session.isUTF8
+        switch route.pathInTransaction {
+        case .first(let schema): searchPath = schema
+        case .unknown: searchPath = nil
+        case nil: searchPath = route.router.router.map.isBySchema ? session.firstSchema : nil
+        }
+    }
+}

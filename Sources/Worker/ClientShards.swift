@@ -1,0 +1,145 @@
+internal import Bytes
+internal import EventLoop
+internal import Pooling
+internal import Routing
+internal import Session
+internal import Sharding
+internal import Wire
+
+/// A client whose database is on several shards: where its statements go, and its pools. Used by
+/// its worker only.
+final class ClientShards {
+    var route: ClientRoute
+    /// Name of the map.
+    let map: String
+    /// The pool that it is counted in, and that statements without a shard go to.
+    private(set) var home: Pool?
+    let homeProfile: PoolProfile
+    private(set) var homeShard: Int
+    /// By shard; nil = not used yet.
+    private var pools: [Pool?]
+    /// Which shard the server is of, or the one that is waited for.
+    var linked = 0
+    /// The server was just linked: nothing was sent to it.
+    var isFresh = false
+    /// The server is to be given up for one of another shard.
+    var isMoving = false
+    /// Its answers were asked for, so that it can be given up.
+    var hasFlushed = false
+    /// What a look-up has said that is no shard; for the next message.
+    var lookupFailure: Sharding.Refusal?
+    /// What the bytes in front of it are about, from before it was linked; and where they began.
+    private var approved: (survey: Survey, start: Int)?
+
+    init(_ route: ClientRoute, map: String, home: PoolProfile, shard: Int) {
+        self.route = route
+        self.map = map
+        homeProfile = home
+        homeShard = shard
+        pools = Array(repeating: nil, count: route.router.router.map.shards.count)
+    }
+
+    func settle(in pool: Pool) {
+        home = pool
+        pools[homeShard] = pool
+    }
+
+    /// The pool of `shard`, made when it is not there yet; nil = it is configured no more.
+    func pool(of shard: Int, _ settings: ServiceSettings, _ service: Service) -> Pool? {
+        guard pools.indices.contains(shard), let home else { return nil }
+        if let known = pools[shard] { return known }
+        let name = route.router.router.map.shards[shard]
+        guard
+            let profile = settings.profile(
+                database: home.database, user: home.user, shard: name)
+        else { return nil }
+        let pool = service.pool(for: profile)
+        pools[shard] = pool
+        return pool
+    }
+
+    /// Other shards may have these numbers from now on.
+    func use(_ router: MessageRouter) {
+        route.use(router)
+        let names = router.router.map.shards
+        pools = Array(repeating: nil, count: names.count)
+        guard let home, let shard = names.firstIndex(where: { $0 == home.shard }) else {
+            homeShard = 0
+            return
+        }
+        homeShard = shard
+        pools[shard] = home
+    }
+
+    /// The bytes from `start` on will be `survey` when there is a server.
+    func approve(_ survey: Survey, from start: Int) { approved = (survey, start) }
+
+    /// What was found before, if anything, with the bytes from `offset` on.
+    func takeApproved(at offset: Int) -> Survey? {
+        guard let known = approved else { return nil }
+        approved = nil
+        return known.survey.moved(by: offset - known.start)
+    }
+
+    static func isHint(_ parameter: String) -> Bool {
+        parameter == "pgweir.key" || parameter == "pgweir.shard"
+    }
+}
+
+extension Worker where Loop: ~Copyable {
+    /// Takes over the maps in force, if they are others than those that this worker knows.
+    mutating func refreshSharding() {
+        guard service.shardingVersion != settings.sharding.version else { return }
+        settings.sharding = service.settings.sharding
+    }
+
+    /// This worker's reader for the map called `name`.
+    mutating func messageRouter(_ name: String) -> MessageRouter? {
+        guard let router = settings.sharding.routers[name] else { return nil }
+        if let known = routers[name], known.router === router { return known }
+        let made = MessageRouter(router)
+        routers[name] = made
+        return made
+    }
+
+    /// For a client that logs in; nil = its database is on one server.
+    mutating func clientShards(_ request: StartupRequest) throws(ErrorReply) -> ClientShards? {
+        guard
+            case .map(let map, _)? = settings.destination(
+                database: request.database, user: request.user),
+            let router = messageRouter(map)
+        else { return nil }
+        var hint: KeyHint?
+        for parameter in request.parameters where ClientShards.isHint(parameter.name) {
+            let parsed =
+                parameter.name == "pgweir.key"
+                ? KeyHint.key(parameter.value) : KeyHint.shard(parameter.value)
+            switch parsed {
+            case .failure(let refusal): throw ErrorReply(.fatal, refusal)
+            case .success(let found): hint = found
+            }
+            if let hint, case .refused(let refusal) = router.router.route(hint) {
+                throw ErrorReply(.fatal, refusal)
+            }
+        }
+        let route = ClientRoute(router, startupHint: hint)
+        let count = router.router.map.shards.count
+        // Whoever only logs in, or asks for the version, burdens all shards alike.
+        let first = Int(clientSlots.highestCount) % count
+        var chosen: (PoolProfile, Int)?
+        for step in 0..<count {
+            let shard = (first + step) % count
+            guard
+                let profile = settings.profile(
+                    database: request.database, user: request.user,
+                    shard: router.router.map.shards[shard])
+            else { continue }
+            if chosen == nil { chosen = (profile, shard) }
+            let isDown = service.pool(for: profile).state.withLock {
+                $0.machine.isFailing(at: now)
+            }
+            guard isDown else { return ClientShards(route, map: map, home: profile, shard: shard) }
+        }
+        return chosen.map { ClientShards(route, map: map, home: $0.0, shard: $0.1) }
+    }
+}
