@@ -138,7 +138,7 @@ extension ServerSession {
         case ServerTag.errorResponse:
             let body = bytes.extracting(piece.body)
             let isFatal = ErrorFields(body: body).isFatal
-            if isFatal, isReleasable, client.sharesServers, client.traces.isClean,
+            if isFatal, isReleasable || listing != nil, client.sharesServers, client.traces.isClean,
                 hears.isEmpty, handover == .none
             {
                 // Its client has all its answers and leaves nothing here: another server will do.

@@ -54,7 +54,7 @@ extension Worker where Loop: ~Copyable {
         return false
     }
 
-    /// The client begins with a server: its texts are read with what is known of that one's database.
+    /// The client begins with a server: its texts are read with what is known of its database.
     mutating func knowFunctions(_ serverSlot: Int, _ slot: Int) {
         let epoch = service.functions.epoch
         let pool = servers[serverSlot].poolName.id
@@ -106,6 +106,19 @@ extension Worker where Loop: ~Copyable {
             "\(name(ofServer: serverSlot)): cannot be asked what functions there are, so that all "
                 + "servers of its database are asked for everything: \(reason)")
         endReading(serverSlot)
+        return true
+    }
+
+    /// The server is lost. Returns whether it only read, and its client is done with it: that one
+    /// stays.
+    mutating func lostWhileReading(_ serverSlot: Int, _ slot: Int, _ reason: String) -> Bool {
+        guard servers[serverSlot].readsFunctions, clients[slot].session.traces.isClean,
+            clients[slot].session.channels == nil, !servers[serverSlot].session.saidFatal
+        else { return false }
+        let client = clients[slot].id
+        unlink(serverSlot, slot)
+        closeServer(serverSlot, reason)
+        goOn(slot, client)
         return true
     }
 

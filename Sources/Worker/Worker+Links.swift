@@ -181,6 +181,11 @@ extension Worker where Loop: ~Copyable {
         } else {
             checkin(serverSlot)
         }
+        goOn(slot, client)
+    }
+
+    /// The client has no server any more: what it has sent meanwhile, and what it is to hear.
+    mutating func goOn(_ slot: Int, _ client: ClientID) {
         guard isClient(slot, client.generation) else { return }
         if clients[slot].isStalled || !clients[slot].held.isEmpty {
             clients[slot].isStalled = false
@@ -193,7 +198,7 @@ extension Worker where Loop: ~Copyable {
         updateTimer(ofClient: slot)
     }
 
-    private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
+    mutating func unlink(_ serverSlot: Int, _ slot: Int) {
         if !servers[serverSlot].vacated.isEmpty { endVacating(for: serverSlot) }
         servers[serverSlot].session.unlinked()
         servers[serverSlot].tally.transactionTime +=

@@ -262,6 +262,7 @@ extension Worker where Loop: ~Copyable {
             openingFailed(slot, reason, failure)
         case .linked(let client):
             let clientSlot = Int(client.slot)
+            guard !lostWhileReading(slot, clientSlot, reason) else { return }
             let wasTold = servers[slot].session.saidFatal
             closeServer(slot, reason)
             guard isClient(clientSlot, client.generation) else { return }

@@ -50,7 +50,7 @@ def counted(start_pooler, postgres):
         first.login("app", PASSWORDS["app"])
         first.ask("select 1")
         first.ask("select 1")
-    wait_until(lambda: len(counter.trips) == 3)
+        wait_until(lambda: len(counter.trips) == 3)
     yield pooler, counter
     counter.close()
 
