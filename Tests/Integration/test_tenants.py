@@ -49,8 +49,8 @@ def counted(start_pooler, postgres):
         # Behind its first transaction the database is asked what functions there are.
         first.login("app", PASSWORDS["app"])
         first.ask("select 1")
-        first.ask("select 1")
-        wait_until(lambda: len(counter.trips) == 3)
+        first.ask("select 'last'")
+        wait_until(lambda: any("select 'last'" in trip.texts for trip in counter.trips[:]))
     yield pooler, counter
     counter.close()
 
