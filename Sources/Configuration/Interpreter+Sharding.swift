@@ -48,6 +48,7 @@ extension Interpreter {
                 if replica.host.isEmpty { fail(.server, place, "host", "required") }
                 shard.replicas.append(replica)
             }
+            warnAboutReplicas(shard, owner)
             if let twin = shards.first(where: { $0.primary == shard.primary }),
                 !shard.primary.host.isEmpty
             {
@@ -62,6 +63,13 @@ extension Interpreter {
             fail(.cluster, name, nil, "no shards; write [[clusters.\(name).shards]]")
         }
         return Cluster(name: name, shards: shards)
+    }
+
+    private mutating func warnAboutReplicas(_ shard: Shard, _ owner: String) {
+        guard !shard.replicas.isEmpty else { return }
+        let first = position(.server, owner: Part.path(of: owner, "replicas", 0))
+        warnings.append(
+            first.problem("replicas", "ignored; replicas are read by nobody yet"))
     }
 
     private mutating func primary(_ owner: String) -> ShardServer {
@@ -220,6 +228,11 @@ extension Interpreter {
 
     private mutating func tenant(_ name: String, _ sharding: ShardingSettings) -> Tenant? {
         guard let tenant = written.tenants[name] else { return nil }
+        if isSet("weight", in: .tenant, owner: name) {
+            warnings.append(
+                position(.tenant, owner: name, "weight").problem(
+                    "weight", "ignored; tenants that wait are not weighed yet"))
+        }
         if tenant.settings.match == .database {
             if name == "pgbouncer" || name == "pgweir" {
                 fail(.tenant, name, nil, "this name is the console's; no database can have it")
