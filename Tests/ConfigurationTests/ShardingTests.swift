@@ -140,6 +140,50 @@ private let example = """
         #expect(try files.toml("").unavailable == nil)
     }
 
+    @Test func `replicas and weights are ignored with a warning`() throws {
+        #expect(
+            try files.toml(example).warnings.map(\.description) == [
+                "t.toml:7: replicas: ignored; replicas are read by nobody yet",
+                "t.toml:61: weight: ignored; tenants that wait are not weighed yet",
+            ])
+    }
+
+    /// Where the key or the schema `key` is, by an example of Config and its database.
+    private func place(_ key: String, _ name: String) throws -> String {
+        let path = packageDirectory + "/Config/" + name + ".toml"
+        let sharding = try ConfigurationFile.load(path: path).sharding
+        guard case .map(let map, _)? = sharding.destination(database: "shop", user: "app") else {
+            return "no map"
+        }
+        let router = try #require(sharding.routers[map])
+        switch router.route(.key([key])) {
+        case .shard(let shard, let rule): return "\(router.map.shards[shard]), \(rule)"
+        case let other: return "\(other)"
+        }
+    }
+
+    @Test func `the examples place their tenants as they say`() throws {
+        #expect(try place("42", "shards-key-in-tables") == "s1, place 1")
+        #expect(try place("1", "shards-key-in-tables").hasSuffix("of 16"))
+        #expect(try place("42", "shards-one-big-tenant") == "big, place 3")
+        for tenant in 1...20 {
+            #expect(try place("\(tenant)", "shards-one-big-tenant").hasSuffix("of 2"))
+        }
+        #expect(try place("globex", "shards-schema-per-tenant") == "s0, place 1")
+        #expect(try place("umbrella", "shards-schema-per-tenant") == "s1, place 2")
+
+        let path = packageDirectory + "/Config/shards-database-per-tenant.toml"
+        let settings = try ConfigurationFile.load(path: path).settings
+        let umbrella = try #require(settings.profile(database: "umbrella", user: "app"))
+        #expect(umbrella.hosts == ["10.0.0.11"])
+        #expect(umbrella.serverDatabase == "umbrella")
+        #expect(umbrella.pool.serversMax == 5)
+        #expect(umbrella.tenantClientsMax == 200)
+        let other = try #require(settings.profile(database: "initech", user: "app"))
+        #expect(other.hosts == ["10.0.0.10"])
+        #expect(other.serverDatabase == "initech")
+    }
+
     @Test func `a database on several shards is not for session mode`() throws {
         let text = example.replacing("pool_size = 7", with: "pool_mode = \"session\"")
         let problems = files.problems { try files.toml(text) }
