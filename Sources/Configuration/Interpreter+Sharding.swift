@@ -7,7 +7,7 @@ internal import Worker
 extension Interpreter {
     mutating func finishSharding() {
         // SET changes one key of the service and says nothing of shards.
-        guard written != WrittenSharding() else { return }
+        guard written != WrittenSharding() else { return refuseSessionMode() }
         var sharding = ShardingSettings()
         for name in written.clusters.sorted() { sharding.clusters[name] = cluster(name) }
         for name in written.maps.keys.sorted() {
@@ -176,6 +176,22 @@ extension Interpreter {
             fail(
                 .database, name, isSet("pool_mode", in: .database, owner: name) ? "pool_mode" : nil,
                 "a database on several shards needs pool_mode = transaction or statement")
+        }
+        let mapped = draft.sharding.tenants.values.filter {
+            if case .map = $0.destination { true } else { false }
+        }
+        for tenant in mapped.sorted(by: { $0.name < $1.name })
+        where draft.settings.session.mode == .session {
+            fail(
+                .tenant, tenant.name, nil,
+                "a tenant on several shards needs pool_mode = transaction or statement")
+        }
+        guard draft.sharding.hasMap else { return }
+        for (name, user) in users.sorted(by: { $0.key < $1.key }) where user.mode == .session {
+            let position = position(.user, owner: name, "pool_mode")
+            warnings.append(
+                position.problem(
+                    "pool_mode", "ignored in databases on several shards: transaction there"))
         }
     }
 

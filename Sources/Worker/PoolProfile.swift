@@ -77,6 +77,9 @@ extension ServiceSettings {
         let person = users[entry.forcedUser ?? user]
         let serverUser = entry.forcedUser ?? user
         let forced = entry.forcedPassword.map { Secret.plain($0) }
+        var session = session(entry, person, tenant?.settings)
+        // The statements of such a session go to several servers.
+        if case .map? = destination, session.mode == .session { session.mode = .transaction }
         return PoolProfile(
             database: database, shard: place?.name, cluster: destination?.cluster,
             tenant: tenant?.name, user: serverUser, hosts: entry.hosts, ports: entry.ports,
@@ -84,7 +87,7 @@ extension ServiceSettings {
             serverUser: serverUser, isUserForced: entry.forcedUser != nil,
             secret: forced ?? authentication.secrets[serverUser],
             pool: pool(entry, person, tenant?.settings),
-            session: session(entry, person, tenant?.settings),
+            session: session,
             startupParameters: entry.startupParameters,
             databaseServersMax: entry.databaseServersMax ?? databaseServersMax,
             userServersMax: person?.userServersMax ?? userServersMax,

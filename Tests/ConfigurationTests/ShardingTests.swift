@@ -1,4 +1,6 @@
 import Configuration
+import Pooling
+import Session
 import Sharding
 import Testing
 import Worker
@@ -189,6 +191,32 @@ private let example = """
         let problems = files.problems { try files.toml(text) }
         #expect(problems.count == 1)
         #expect(problems.first?.contains("pool_mode") == true)
+    }
+
+    @Test func `a user's session mode is not for a database on several shards`() throws {
+        let loaded = try files.toml(example + "\n[users.batch]\npool_mode = \"session\"")
+        #expect(
+            loaded.warnings.last?.description
+                == "t.toml:66: pool_mode: ignored in databases on several shards: transaction there"
+        )
+        func mode(_ database: String) -> PoolMode? {
+            loaded.settings.profile(database: database, user: "batch")?.session.mode
+        }
+        #expect(mode("saas") == .transaction)
+        #expect(mode("umbrella") == .session)
+        #expect(mode("control") == .session)
+    }
+
+    @Test func `SET on the console makes no session mode of shards`() throws {
+        let loaded = try files.toml(example)
+        #expect(throws: SettingRefusal.self) { try loaded.setting("pool_mode", to: "session") }
+        let changed = try loaded.setting("pool_mode", to: "statement")
+        #expect(changed.settings.session.mode == .statement)
+        let tenant = example.replacing(
+            "[databases.saas]", with: "[databases.saas]\npool_mode = \"transaction\"")
+        let problems = files.problems { try files.toml("pool_mode = \"session\"\n" + tenant) }
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("a tenant on several shards") == true)
     }
 
     @Test func `SET on the console keeps the shards`() throws {
