@@ -219,7 +219,7 @@ public final class MessageRouter {
         var values = ExecutionValues()
         values.parameters = parameters
         values.isUTF8 = context.isUTF8
-        if router.map.isBySchema { values.searchPath = context.searchPath }
+        if router.isBySchema { values.searchPath = context.searchPath }
         let found = statements.route(
             bytes, in: text, values, isConforming: context.isConforming, hint: route.hinted)
         switch (command, found) {
@@ -364,7 +364,7 @@ public final class MessageRouter {
         case .explain(let start):
             var values = ExecutionValues()
             values.isUTF8 = context.isUTF8
-            if router.map.isBySchema { values.searchPath = context.searchPath }
+            if router.isBySchema { values.searchPath = context.searchPath }
             let found = statements.route(
                 bytes, in: start..<text.upperBound, values, isConforming: context.isConforming,
                 hint: route.hinted)
@@ -400,7 +400,7 @@ private struct Context {
         switch route.pathInTransaction {
         case .first(let schema): searchPath = schema
         case .unknown: searchPath = nil
-        case nil: searchPath = route.router.router.map.isBySchema ? session.firstSchema : nil
+        case nil: searchPath = route.router.router.isBySchema ? session.firstSchema : nil
         }
     }
 }

@@ -140,11 +140,12 @@ public final class Service: Sendable {
     }
 }
 
-/// Servers and clients counted over several pools: limits per database, user and host.
+/// Servers and clients counted over several pools: limits per database, user, tenant and host.
 struct Budget {
     enum Key: Hashable {
         case database(String)
         case user(String)
+        case tenant(String)
         case host(String, UInt16)
     }
 

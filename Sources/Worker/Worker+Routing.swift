@@ -19,8 +19,9 @@ extension Worker where Loop: ~Copyable {
         guard let shards = clients[slot].shards else { return false }
         if !shards.route.isBegunNowhere {
             refreshSharding()
-            if let router = messageRouter(shards.map), router !== shards.route.router {
-                shards.use(router)
+            if shards.version != settings.sharding.version, let router = messageRouter(shards.map) {
+                shards.version = settings.sharding.version
+                if router !== shards.route.router { shards.use(router) }
             }
         }
         var survey = shards.route.router.survey(
