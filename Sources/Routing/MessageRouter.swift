@@ -48,7 +48,14 @@ public final class MessageRouter {
         var parsed: [Parsed] = []
         while survey.end < bytes.byteCount {
             let start = survey.end
-            guard let message = Message(bytes, at: start) else { break }
+            guard let message = Message(bytes, at: start) else {
+                let isBroken = bytes.byteCount - start >= FramePiece.headerByteCount
+                guard isBroken, survey.messageCount == 0 else { break }
+                // Whoever passes it on says what is wrong with it.
+                survey.end = bytes.byteCount
+                survey.messageCount = 1
+                return survey
+            }
             let isStatement = message.isStatement
             if message.tag == ClientTag.query || message.tag == ClientTag.functionCall,
                 survey.messageCount > 0
@@ -59,6 +66,7 @@ public final class MessageRouter {
                 if survey.messageCount == 0 {
                     survey.target = partial(message, route)
                     survey.tag = message.tag
+                    survey.end = message.end
                 }
                 break
             }
@@ -68,10 +76,12 @@ public final class MessageRouter {
             survey.tag = message.tag
             if isStatement {
                 read(message, bytes, &survey, &parsed, route, session, store)
-                guard case .none = survey.target else { break }
+                guard case .none = survey.target, survey.effect == nil else { break }
             } else if message.tag == ClientTag.sync || !message.isPartOfBatch {
+                survey.isOpenEnded = false
                 break
             }
+            survey.isOpenEnded = message.tag != ClientTag.flush
         }
         if survey.messageCount == 0, case .none = survey.target { survey.target = .incomplete }
         return survey
@@ -97,7 +107,13 @@ public final class MessageRouter {
         let context = Context(session, route)
         switch message.tag {
         case ClientTag.query:
-            let text = message.body.lowerBound..<message.body.upperBound - 1
+            let textEnd = bytes.firstOffset(of: 0, in: message.body) ?? message.body.upperBound
+            // What stands behind the zero is an error, which the server finds.
+            guard textEnd + 1 == message.body.upperBound else {
+                survey.target = .anyShard
+                return
+            }
+            let text = message.body.lowerBound..<textEnd
             judge(bytes, text, [:], isQuery: true, context, route, &survey)
         case ClientTag.parse:
             guard let parse = Self.parse(message, bytes) else { return }
@@ -176,6 +192,7 @@ public final class MessageRouter {
         let text = definition.lowerBound..<textEnd
         if let change = HintChange(marked: definitionBytes, text) {
             survey.target = .hint(change)
+            survey.effect = .hint(change)
             return
         }
         let numbers = parameters(definitionBytes, text, number: number, context, route)
@@ -196,6 +213,8 @@ public final class MessageRouter {
         _ route: borrowing ClientRoute
     ) -> [Int] {
         if route.hinted != nil { return [] }
+        // In another encoding they may not be found.
+        let number = context.isUTF8 && context.isConforming ? number : nil
         if let number, let known = parameterNumbers[number] { return known }
         let numbers = statements.parameters(
             of: bytes, in: text, isConforming: context.isConforming, isUTF8: context.isUTF8)
@@ -214,6 +233,7 @@ public final class MessageRouter {
         let command = SessionCommand.read(bytes, in: text, isConforming: context.isConforming)
         if isQuery, let replacement = answer(to: command, bytes, text, context, route) {
             survey.target = replacement
+            if case .replaced(_, let change?) = replacement { survey.effect = .hint(change) }
             return
         }
         var values = ExecutionValues()
@@ -222,6 +242,9 @@ public final class MessageRouter {
         if router.map.isBySchema { values.searchPath = context.searchPath }
         let found = statements.route(
             bytes, in: text, values, isConforming: context.isConforming, hint: route.hinted)
+        if statements.dependsOnSettings, context.isInDoubt || survey.messageCount > 1 {
+            survey.dependsOnAnswers = true
+        }
         switch (command, found) {
         case (_, .refused(let refusal)):
             survey.target = .refused(refusal)
@@ -230,31 +253,52 @@ public final class MessageRouter {
             if isQuery {
                 survey.target = .begin(string, tag: tag)
             } else {
-                survey.repeatable.append((string, survey.end))
+                survey.repeatable.append(Survey.Repeatable(string, survey.end, isBegin: true))
             }
         case (.end(let tag), .session), (.end(let tag), .shard):
             survey.target = isQuery ? .end(tag: tag) : .none
+            survey.effect = .end
         case (.setSearchPath(let first), .session):
-            survey.path = first.map { .first($0) } ?? .unknown
-            survey.repeatable.append((bytes.string(in: text), survey.end))
+            if router.map.isBySchema {
+                survey.effect = .path(first.map { .first($0) } ?? .unknown)
+            }
+            survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
         case (.savepoint, .session):
-            if route.pathInTransaction != nil { survey.path = .unknown }
-            survey.repeatable.append((bytes.string(in: text), survey.end))
+            survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
+        case (.rollbackTo, .session):
+            survey.effect = .rollbackTo
+            survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
         case (.resetAll, _):
-            survey.resetsHints = true
+            survey.effect = .resetHints
             survey.target = .fixed
         case (.other, .session):
             if Self.isRepeatable(bytes, text) {
-                survey.repeatable.append((bytes.string(in: text), survey.end))
+                survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
             } else {
                 survey.target = .fixed
             }
+        case (_, .anyShard) where isQuery && Self.hasSeveralStatements(bytes, text):
+            // One of them may be BEGIN or SET.
+            survey.target = .fixed
         case (_, let other):
             survey.target = target(other)
         }
         // Of the extended protocol, what follows in the batch may say more.
         if isQuery, case .none = survey.target { survey.target = .anyShard }
         if !isQuery, case .anyShard = survey.target { survey.target = .none }
+    }
+
+    private static func hasSeveralStatements(
+        _ bytes: borrowing RawSpan, _ text: Range<Int>
+    ) -> Bool {
+        guard bytes.firstOffset(of: UInt8(ascii: ";"), in: text) != nil else { return false }
+        var lexer = Lexer(from: text.lowerBound)
+        var hasEnded = false
+        while let token = lexer.next(in: bytes, before: text.upperBound) {
+            if hasEnded { return true }
+            hasEnded = token.kind == .semicolon
+        }
+        return false
     }
 
     /// SET, RESET and SHOW; cursors, DISCARD and the like are not.
@@ -375,7 +419,8 @@ public final class MessageRouter {
             ]
             return "SELECT "
                 + columns.map { "\(Self.literal($0)) AS \($1)" }.joined(separator: ", ")
-        case .begin, .end, .setHint, .resetAll, .setSearchPath, .savepoint, .malformed, .other:
+        case .begin, .end, .setHint, .resetAll, .setSearchPath, .savepoint, .rollbackTo,
+            .malformed, .other:
             return nil
         }
     }
@@ -391,12 +436,15 @@ public final class MessageRouter {
 private struct Context {
     let isConforming: Bool
     let isUTF8: Bool
+    /// A SET is under way that may change these.
+    let isInDoubt: Bool
     /// The first schema; nil = not known.
     let searchPath: String?
 
     init(_ session: borrowing ClientSession, _ route: borrowing ClientRoute) {
         isConforming = session.readsConformingStrings
         isUTF8 = session.isUTF8
+        isInDoubt = session.isReadingInDoubt
         switch route.pathInTransaction {
         case .first(let schema): searchPath = schema
         case .unknown: searchPath = nil

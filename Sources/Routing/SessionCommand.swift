@@ -38,8 +38,9 @@ enum SessionCommand: Equatable {
     case resetAll
     /// SET [LOCAL] search_path; nil = not one plain name.
     case setSearchPath(first: String?)
-    /// SAVEPOINT, RELEASE, ROLLBACK TO.
+    /// SAVEPOINT and RELEASE.
     case savepoint
+    case rollbackTo
     /// About `pgweir.`, and not understood.
     case malformed
     /// Another SET, RESET or SHOW, or anything else.
@@ -103,7 +104,7 @@ private struct CommandReader {
         case "commit", "end":
             return finish("COMMIT", text)
         case "rollback", "abort":
-            return first == "rollback" && isBack(text) ? .savepoint : finish("ROLLBACK", text)
+            return first == "rollback" && isBack(text) ? .rollbackTo : finish("ROLLBACK", text)
         case "savepoint", "release":
             return .savepoint
         case "set": return set(text)
