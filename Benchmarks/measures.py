@@ -21,6 +21,7 @@ ROWS = "select repeat('x', 100) from generate_series(1, 40000)"
 WIDE_ROWS = "select repeat('x', 20000) from generate_series(1, 400)"
 COPY_OUT = "copy (select repeat('x', 100) from generate_series(1, 40000)) to stdout"
 COPY_IN = "copy t from stdin"
+ROUTED = "select id, note from orders where tenant_id = {} and id = 7"
 
 
 class Settings:
@@ -146,6 +147,25 @@ def servers(world, settings):
         yield line(world.main, settings, options, clients=256, servers=size)
 
 
+def routing(world, settings):
+    """The same statement for a database on one server, and for one on two shards."""
+    ours = world.main[0]
+    shapes = {
+        "literal, simple": ("simple", ROUTED.format(42), ()),
+        "hint, simple": ("simple", ROUTED.format("'x'") + " /* pgweir: key=42 */", ()),
+        "parameter, extended": ("extended", ROUTED.format("$1"), ("-v", 42)),
+        "parameter, prepared": ("prepared", ROUTED.format("$1"), ("-v", 42)),
+    }
+    for shape in settings.some(shapes, ("literal, simple", "parameter, prepared")):
+        mode, text, more = shapes[shape]
+        runs = {"app": [], "sharded": []}
+        for number in range(settings.rounds):
+            for database in sorted(runs, reverse=number % 2 == 1):
+                options = ("-m", mode, "-c", 64, "-q", text, "-D", database, *more)
+                runs[database].append(load(ours, *options, "-s", settings.seconds))
+        yield {"labels": {"statement": shape, "clients": 64}, "runs": runs}
+
+
 def idle_memory(peer, isTLS, asks):
     """Private memory per idle client, in bytes, of a pooler that has just started."""
     options = (["-T"] if isTLS else []) + (["-Q"] if asks else [])
@@ -207,9 +227,10 @@ GROUPS = {
     "memory": memory,
     "seeds": seeds,
     "servers": servers,
+    "routing": routing,
     "postgres": postgres,
     "counted": counted,
 }
 
-QUICK = ["postgres", "queries", "pipeline", "workers", "churn", "large"]
+QUICK = ["postgres", "queries", "pipeline", "workers", "churn", "large", "routing"]
 """What a quick run looks at unless it is told."""

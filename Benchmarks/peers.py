@@ -110,6 +110,23 @@ def databases(backend, folder):
     }
 
 
+def sharded(backend):
+    """A cluster whose shards are all the null backend, and database `sharded` on it."""
+    shards = "".join(
+        f'[[clusters.main.shards]]\nname = "s{number}"\nprimary = {{ host = "127.0.0.1", port ='
+        f' {backend.port}, dbname = "app_{number}" }}\n'
+        for number in range(2)
+    )
+    return f"""{shards}[sharding.by_tenant]
+cluster = "main"
+key = ["bigint"]
+tables = {{ "*" = ["tenant_id"] }}
+[databases.sharded]
+cluster = "main"
+sharding = "by_tenant"
+"""
+
+
 class Peer:
     """One thing to measure. `key` names it in results, `name` in tables."""
 
@@ -173,6 +190,7 @@ class PoolerPeer(Peer):
                 databases=databases(self.backend, self.folder),
                 secrets={"app": scram_secret(PASSWORD)},
                 kind=self.kind,
+                more=sharded(self.backend) if self.kind == "pgweir" else "",
             )
             pooler.port = self.port
             if self.count > 1:

@@ -35,6 +35,13 @@ def ratio(line, field, ours=OURS, base=BASE):
     return (statistics.median(found), min(found), max(found)) if found else None
 
 
+def added(line):
+    """(median, least, most) of CPU µs more per query for the database on two shards."""
+    pairs = zip(line["runs"]["sharded"], line["runs"]["app"], strict=True)
+    found = [value(a, "cpu") - value(b, "cpu") for a, b in pairs]
+    return statistics.median(found), min(found), max(found)
+
+
 def ratio_text(it):
     return f"**{it[0]:.2f}** ({it[1]:.2f} to {it[2]:.2f})" if it else "–"
 
@@ -64,6 +71,8 @@ def plain(line, names):
         if "p99" in first:
             text += f" p99 {median(line, key, 'p99') / 1000:.1f} ms"
         parts.append(text)
+    if "sharded" in line["runs"]:
+        parts.append("%.2f more (%.2f to %.2f)" % added(line))
     return " ".join(parts)
 
 
@@ -303,6 +312,29 @@ def write_seeds(page):
         page.plot("servers", chart.lines(), title)
 
 
+def write_routing(page):
+    lines, _ = page.section("routing", "Routing")
+    if not lines:
+        return
+    page.add(
+        "The same statement, which names its key, for a database on one server (`app`) and for one"
+        " on two shards; a known shape, 64 clients. What routing adds is the difference of two"
+        " runs that were neighbours in time."
+    )
+    heads = ["statement", "CPU µs more", "CPU beside unsharded", "CPU µs, one server"]
+    heads.append("CPU µs, two shards")
+    rows = []
+    for line in lines:
+        more = added(line)
+        rows.append(
+            [line["labels"]["statement"]]
+            + [f"**{more[0]:.2f}** ({more[1]:.2f} to {more[2]:.2f})"]
+            + [ratio_text(ratio(line, "cpu", ours="sharded", base="app"))]
+            + [figure(median(line, key, "cpu"), 2) for key in ("app", "sharded")]
+        )
+    page.add(table(heads, rows))
+
+
 def write_postgres(page):
     lines, names = page.section("postgres", "With PostgreSQL and pgbench")
     if not lines:
@@ -350,8 +382,7 @@ def write_introduction(page):
     page.add(
         "# Benchmarks",
         'Written by `make bench`: do not edit. `make bench BENCH="tls churn --write"` measures some'
-        " groups again, and other poolers join in by `BENCH_OTHERS`: see `Benchmarks/bench.py`."
-        " Routing is not measured yet.",
+        " groups again, and other poolers join in by `BENCH_OTHERS`: see `Benchmarks/bench.py`.",
         table(
             ["what", "which"],
             [
@@ -406,6 +437,7 @@ def write(results, folder):
     write_large(page)
     write_memory(page)
     write_seeds(page)
+    write_routing(page)
     write_postgres(page)
     write_counted(page)
     (folder / "Benchmarks.md").write_text("\n\n".join(page.parts) + "\n")

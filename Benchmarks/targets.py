@@ -1,5 +1,7 @@
 """What the project wants, and whether it is so."""
 
+import statistics
+
 FLOOR = "relay_uring-tcp"
 
 
@@ -74,6 +76,11 @@ def verdicts(results, ratio, median):
     compare("churn", "cpu", 0.8, "CPU per connection", login="trust")
     compare("churn", "cpu", 0.5, "CPU per connection", login="SCRAM")
     compare("churn", "cpu", 0.9, "CPU per connection", login="trust over TLS")
+    for line in lines_of(results, "routing"):
+        pairs = zip(line["runs"]["sharded"], line["runs"]["app"], strict=True)
+        more = statistics.median(a["cpu"] - b["cpu"] for a, b in pairs)
+        what = f"CPU of routing: {name_of(line)}"
+        rows.append([what, "≤ 0.5 µs more", f"{more:.2f} µs", verdict(more, 0.5)])
     bound("memory", 0.7, "memory per idle client", transport="tcp")
     bound("memory", 12, "memory per idle client", transport="tls")
     return rows

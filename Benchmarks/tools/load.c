@@ -11,6 +11,7 @@
 //     -P PID,...  processes whose CPU time is measured with the answers
 //     -T          TLS                           -t COUNT    threads (1)
 //     -u USER  -D DATABASE  -p PASSWORD         -k KIB      length of a COPY from here, KiB
+//     -v VALUE    of $1 in TEXT; not for simple
 //
 // A query is what libpq sends for it: Query; Parse, Bind, Describe, Execute, Sync; or, prepared,
 // the same without Parse. Its latency is the time from the write that holds it to its
@@ -44,7 +45,7 @@ enum Mode { SIMPLE, EXTENDED, PREPARED, COPY_IN };
 enum State { CONNECTING, TLS_ASKED, TLS_SHAKES, LOGGING_IN, PREPARING, IDLE, ASKING, GONE };
 
 static struct {
-    const char *address, *text, *user, *database, *password;
+    const char *address, *text, *user, *database, *password, *value;
     int clients, depth, threads, pids[PIDS], pidCount;
     enum Mode mode;
     double seconds, warmUp;
@@ -136,7 +137,16 @@ static void add_execution(struct Bytes *to, const char *name) {
     struct Bytes body = {0};
     add(&body, "", 1);
     add(&body, name, strlen(name) + 1);
-    add(&body, "\0\0\0\0\0\1\0", 8);
+    if (options.value != NULL) {
+        char length[4];
+        store32(length, (uint32_t)strlen(options.value));
+        add(&body, "\0\0\0\1", 4);
+        add(&body, length, 4);
+        add(&body, options.value, strlen(options.value));
+        add(&body, "\0\1\0", 4);
+    } else {
+        add(&body, "\0\0\0\0\0\1\0", 8);
+    }
     add_message(to, 'B', body.at, body.count);
     free(body.at);
     add_message(to, 'D', "P", 2);
@@ -742,7 +752,7 @@ static void parse_mode(const char *text) {
 
 int main(int count, char **arguments) {
     prepare_process();
-    for (int option; (option = getopt(count, arguments, "c:m:d:q:s:w:n:CHQP:Tt:u:D:p:k:")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "c:m:d:q:s:w:n:CHQP:Tt:u:D:p:k:v:")) != -1;) {
         switch (option) {
             case 'c': options.clients = atoi(optarg); break;
             case 'm': parse_mode(optarg); break;
@@ -761,6 +771,7 @@ int main(int count, char **arguments) {
             case 'D': options.database = optarg; break;
             case 'p': options.password = optarg; break;
             case 'k': options.copyKiB = atol(optarg); break;
+            case 'v': options.value = optarg; break;
             default: return 2;
         }
     }

@@ -23,9 +23,6 @@ public struct LoadedConfiguration: Sendable, Equatable {
                 return "[sharding.\(name)]: unkeyed_reads = \"scatter\" is not available in this "
                     + "version; write \"refuse\" or a shard's name"
             }
-            if case .lookup = router.map.placement {
-                return "[sharding.\(name)]: placement = \"lookup\" is not available in this version"
-            }
         }
         return nil
     }

@@ -13,6 +13,17 @@ public enum Sockets {
         return made
     }
 
+    /// Two sockets, non-blocking and close-on-exec, each the other's peer; nil = no files are left.
+    public static func pair() -> (Int32, Int32)? {
+        let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        var ends: [Int32] = [-1, -1]
+        // Safe: the call writes two numbers, ours.
+        let result = unsafe ends.withUnsafeMutableBufferPointer {
+            unsafe socketpair(AF_UNIX, Int32(kind), 0, $0.baseAddress)
+        }
+        return result == 0 ? (ends[0], ends[1]) : nil
+    }
+
     /// Ends both directions; pending receives and polls complete. Errors mean it is ended already.
     public static func shutdown(_ socket: Int32) {
         _ = Glibc.shutdown(socket, Int32(SHUT_RDWR))

@@ -65,6 +65,9 @@ public struct Survey: Sendable {
         lastStart = offset
     }
 
+    /// What was to be asked is known.
+    public mutating func decide(_ target: Target) { self.target = target }
+
     /// The same for the same bytes at another place.
     public func moved(by distance: Int) -> Survey {
         guard distance != 0 else { return self }

@@ -75,6 +75,16 @@ public struct ClientLogin: Sendable {
 
     public init() {}
 
+    /// Of a client that needs no proof, because it is this process itself.
+    public init(trusting user: String, database: String) {
+        phase = .done
+        request.user = user
+        request.database = database
+        request.parameters = [
+            StartupParameter(name: "application_name", value: "pgweir lookup")
+        ]
+    }
+
     /// Whether a StartupMessage has been read.
     public var hasRequest: Bool {
         if case .startup = phase { false } else { true }

@@ -73,6 +73,13 @@ extension KeyValue {
         }
     }
 
+    /// As a parameter of a query, in text.
+    public func parameterText(as type: KeyType) -> [UInt8] {
+        if case .bytes(let bytes) = self, type != .bytea { return bytes }
+        let text = described(as: type)
+        return Array((type == .bytea ? String(text.dropFirst().dropLast()) : text).utf8)
+    }
+
     private static func uuidText(_ bytes: [UInt8]) -> String {
         bytes.enumerated().map { index, byte in
             ([4, 6, 8, 10].contains(index) ? "-" : "") + hexadecimal(byte)

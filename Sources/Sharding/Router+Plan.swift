@@ -139,7 +139,7 @@ extension Router {
         }
     }
 
-    private func severalShards(
+    public func severalShards(
         _ one: [KeyValue?], _ shard: Int, _ other: [KeyValue?], _ otherShard: Int
     ) -> Refusal {
         Refusal(

@@ -14,6 +14,8 @@ enum ClientPhase: Equatable {
     case proving(ServerID)
     /// Nothing asked. To `waiting`, `linked`.
     case idle
+    /// Another database is asked where its key is. To `waiting`, `linked`.
+    case asking(since: Instant)
     /// In the pool's queue. To `linked`.
     case waiting(ticket: UInt64, since: Instant)
     case linked(ServerID)
@@ -57,6 +59,8 @@ struct Client: ~Copyable {
     var transactionAt = Instant.zero
     var timerAt = Instant.never
     var isCounted = false
+    /// Not somebody's: the other end of a `LookupLine`.
+    var isOurs = false
     /// Counted in its pool as one that keeps a server.
     var isPinned = false
     var budgetKeys: [Budget.Key] = []

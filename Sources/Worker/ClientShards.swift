@@ -26,6 +26,8 @@ final class ClientShards {
     var isMoving = false
     /// Its answers were asked for, so that it can be given up.
     var hasFlushed = false
+    /// What a look-up has said that is no shard; for the next message.
+    var lookupFailure: Sharding.Refusal?
     /// What the bytes in front of it are about, from before it was linked; and where they began.
     private var approved: (survey: Survey, start: Int)?
 

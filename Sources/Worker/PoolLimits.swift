@@ -88,7 +88,7 @@ extension Worker where Loop: ~Copyable {
         guard !watchesClients else { return false }
         return switch clients[slot].phase {
         case .linked, .idle: true
-        case .login, .greeting, .proving, .waiting, .console, .closing: false
+        case .login, .greeting, .proving, .asking, .waiting, .console, .closing: false
         }
     }
 

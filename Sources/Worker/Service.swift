@@ -1,6 +1,7 @@
 public import Bytes
 public import EventLoop
 internal import Pooling
+internal import Routing
 internal import Session
 internal import Sharding
 internal import Synchronization
@@ -35,6 +36,7 @@ public final class Service: Sendable {
     /// Clients of each worker, for the choice where a new one goes.
     let clientCounts: Guarded<[Int]>
     let directory = Guarded(PoolDirectory())
+    let lookups = Guarded(LookupCache())
     private let mailboxes: Guarded<[Mailbox<Mail>]>
     private let consoleBox: Guarded<(any ConsoleService)?>
     private let stopping = Atomic<Bool>(false)
@@ -109,6 +111,7 @@ public final class Service: Sendable {
         var settings = settings
         settings.sharding.succeed(old.sharding)
         settingsBox.withLock { $0 = settings }
+        lookups.withLock { $0.removeAll() }
         shardingNumber.store(settings.sharding.version, ordering: .releasing)
         resolver.setLifetimes(settings.dnsLifetime, failures: settings.dnsFailureLifetime)
         let now = MonotonicClock.now()

@@ -48,7 +48,10 @@ extension Worker where Loop: ~Copyable {
         listeners.removeAll()
     }
 
-    mutating func addClient(socket: Int32, isUnix: Bool) {
+    /// `asks`: the other end is this worker's own, and is who it says it is.
+    mutating func addClient(
+        socket: Int32, isUnix: Bool, asks: (database: String, user: String)? = nil
+    ) {
         guard let (slot, generation) = clientSlots.take() else {
             service.log(.error, "no room for another client on worker \(index)")
             service.clientCounts.withLock { $0[Int(index)] -= 1 }
@@ -65,6 +68,13 @@ extension Worker where Loop: ~Copyable {
                 at: now))
         armClientReceive(slot)
         updateTimer(ofClient: slot)
+        guard let asks else { return }
+        clients[slot].isOurs = true
+        clients[slot].user = asks.user
+        clients[slot].database = asks.database
+        let login = ClientLogin(trusting: asks.user, database: asks.database)
+        clients[slot].login = login
+        _ = authenticated(slot, login)
     }
 
     func apply(_ tcp: TCPSettings, to socket: Int32) {

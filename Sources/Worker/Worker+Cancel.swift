@@ -32,6 +32,9 @@ extension Worker where Loop: ~Copyable {
         switch clients[slot].phase {
         case .waiting(let ticket, _):
             cancelWaiting(slot, ticket)
+        case .asking:
+            clients[slot].phase = .idle
+            dropHeld(slot)
         case .linked(let server):
             // What is ours is not the client's to cancel.
             guard !servers[Int(server.slot)].session.ledger.isOursOnly,
@@ -49,6 +52,11 @@ extension Worker where Loop: ~Copyable {
         let id = clients[slot].id
         guard pool.state.withLock({ $0.machine.leaveQueue(id, ticket: ticket) }) else { return }
         clients[slot].phase = .idle
+        dropHeld(slot)
+    }
+
+    private mutating func dropHeld(_ slot: Int) {
+        let id = clients[slot].id
         var work = ByteBuffer()
         swap(&work, &clients[slot].held)
         let rest = clients[slot].session.cancelHeld(&work, toClient: &toClient)

@@ -176,7 +176,7 @@ extension Worker where Loop: ~Copyable {
         guard let channels = clients[slot].session.channels, channels.hasQueued else { return }
         guard clients[slot].unsent.isEmpty else { return }
         switch clients[slot].phase {
-        case .idle, .waiting:
+        case .idle, .asking, .waiting:
             break
         case .linked(let server):
             let serverSlot = Int(server.slot)

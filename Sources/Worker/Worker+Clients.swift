@@ -62,7 +62,7 @@ extension Worker where Loop: ~Copyable {
     /// Whether reading on would only pile up bytes.
     func mustPause(_ slot: Int) -> Bool {
         switch clients[slot].phase {
-        case .waiting, .greeting, .proving:
+        case .asking, .waiting, .greeting, .proving:
             return clients[slot].held.count > heldByteCountMax
         case .linked(let server):
             return clients[slot].isStalled || !servers[Int(server.slot)].unsent.isEmpty
@@ -144,7 +144,7 @@ extension Worker where Loop: ~Copyable {
             switch clients[slot].phase {
             case .login:
                 guard clientLogin(slot, bytes, from: &offset) else { return }
-            case .greeting, .proving, .waiting, .closing:
+            case .greeting, .proving, .asking, .waiting, .closing:
                 if clients[slot].phase == .closing { offset = bytes.byteCount }
                 return
             case .console:
@@ -302,7 +302,7 @@ extension Worker where Loop: ~Copyable {
             removeClient(slot)
         case .linked(let server):
             armServerReceive(Int(server.slot))
-        case .login, .greeting, .proving, .idle, .waiting, .console:
+        case .login, .greeting, .proving, .idle, .asking, .waiting, .console:
             armClientReceive(slot)
         }
         if clients.isTaken(slot) { notifyClient(slot) }

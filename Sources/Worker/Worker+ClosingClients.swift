@@ -35,7 +35,7 @@ extension Worker where Loop: ~Copyable {
             leaveQueue(slot, ticket)
         case .linked(let server), .proving(let server):
             orphan(Int(server.slot), of: slot)
-        case .login, .idle, .console, .closing:
+        case .login, .idle, .asking, .console, .closing:
             break
         }
         if reply == nil || clients[slot].unsent.isEmpty {
@@ -89,7 +89,7 @@ extension Worker where Loop: ~Copyable {
                 $0.removeClient(keys)
             }
         }
-        if client.login == nil, settings.logsDisconnections {
+        if client.login == nil, !client.isOurs, settings.logsDisconnections {
             service.log(.info, "client \(client.user)@\(client.database): disconnected")
         }
         service.clientCounts.withLock { $0[Int(index)] -= 1 }

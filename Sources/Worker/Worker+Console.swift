@@ -106,7 +106,7 @@ extension Worker where Loop: ~Copyable {
         let state: String
         switch clients[slot].phase {
         case .login, .proving: state = "login"
-        case .greeting(_, let since), .waiting(_, let since):
+        case .greeting(_, let since), .waiting(_, let since), .asking(let since):
             state = "waiting"
             waitingSince = since
         case .idle: state = "idle"
@@ -137,7 +137,8 @@ extension Worker where Loop: ~Copyable {
         for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
             switch clients[slot].phase {
             case .linked, .console, .closing: break
-            case .login, .greeting, .proving, .idle, .waiting: closeClient(slot, reply)
+            case .login, .greeting, .proving, .idle, .asking, .waiting:
+                closeClient(slot, reply)
             }
         }
     }

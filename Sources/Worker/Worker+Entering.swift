@@ -105,7 +105,7 @@ extension Worker where Loop: ~Copyable {
         clients[slot].requestedAt = now
         send(slot, reply.bytes)
         guard clients.isTaken(slot) else { return }
-        if settings.logsConnections {
+        if settings.logsConnections, !clients[slot].isOurs {
             service.log(.info, "\(name(ofClient: slot)) logged in")
         }
         updateTimer(ofClient: slot)

@@ -110,7 +110,7 @@ extension Worker where Loop: ~Copyable {
         case .greeting:
             clients[slot].phase = .login
             if admit(slot, on: serverSlot) { useHeld(slot) }
-        case .login, .proving, .idle, .linked, .console, .closing:
+        case .login, .proving, .idle, .asking, .linked, .console, .closing:
             checkin(serverSlot)
         }
         if isClient(slot, client.generation), !mustPause(slot) { armClientReceive(slot) }

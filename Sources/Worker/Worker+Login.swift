@@ -152,7 +152,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// The client is who it says. Returns whether its bytes can go on.
-    private mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
+    mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
         let request = login.request
         if isConsole(request.database) { return enterConsole(slot) }
         refreshSharding()

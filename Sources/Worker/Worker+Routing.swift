@@ -23,7 +23,7 @@ extension Worker where Loop: ~Copyable {
                 shards.use(router)
             }
         }
-        let survey = shards.route.router.survey(
+        var survey = shards.route.router.survey(
             bytes, from: offset, shards.route, clients[slot].session, statements)
         let isQuery = survey.tag == ClientTag.query || survey.tag == ClientTag.functionCall
         var shard = shards.homeShard
@@ -48,7 +48,22 @@ extension Worker where Loop: ~Copyable {
             return refuse(slot, refusal, bytes, &offset, survey)
         case .shard(let found):
             shard = found
-        case .none, .anyShard, .fixed, .lookup, .begin, .end, .refused, .replaced, .hint:
+        case .lookup(let settings, let keys):
+            switch lookUp(slot, shards, settings, keys) {
+            case .shard(let found):
+                shard = found
+                survey.decide(.shard(found))
+            case .refused(let refusal):
+                survey.decide(.refused(refusal))
+                guard !isQuery || shards.route.isBegunNowhere else {
+                    return refuse(slot, refusal, bytes, &offset, survey)
+                }
+            case .asked:
+                clients[slot].phase = .asking(since: now)
+                updateTimer(ofClient: slot)
+                return false
+            }
+        case .none, .anyShard, .fixed, .begin, .end, .refused, .replaced, .hint:
             break
         }
         guard let pool = shards.pool(of: shard, settings, service) else {
@@ -168,10 +183,14 @@ extension Worker where Loop: ~Copyable {
             return try divert(survey, to: shard, slot, serverSlot, shards, bytes, &offset)
         case .fixed:
             return try passFixed(slot, serverSlot, shards, bytes, &offset, to: end)
-        case .lookup:
-            let refusal = Refusal(
-                "the shard of this key is not known", detail: "Look-ups are not carried out.")
-            return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
+        case .lookup(let settings, let keys):
+            var survey = survey
+            switch lookUp(slot, shards, settings, keys) {
+            case .asked: return .stalled
+            case .shard(let shard): survey.decide(.shard(shard))
+            case .refused(let refusal): survey.decide(.refused(refusal))
+            }
+            return try follow(survey, slot, serverSlot, shards, bytes, &offset)
         case .refused(let refusal):
             return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
         case .replaced(let message, let change):

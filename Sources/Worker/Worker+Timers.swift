@@ -68,7 +68,7 @@ extension Worker where Loop: ~Copyable {
             return (loginEnd(slot), .serverForLogin)
         case .idle:
             return (limits.clientIdleTimeout.end(from: clients[slot].requestedAt), .idle)
-        case .waiting(_, let since):
+        case .waiting(_, let since), .asking(let since):
             return due(ofWaitingSince: since, limits, wasNotified: clients[slot].wasNotifiedOfWait)
         case .linked(let server):
             guard limits.watchesLinked else { return (.never, .queryTime) }

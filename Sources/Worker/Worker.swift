@@ -34,6 +34,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     /// Stands in for the client that an orphaned server has no more.
     var nobody = ClientSession(lengthMax: 4, parameters: .empty, sharesServers: true)
     var listeners: [Listener] = []
+    var lookups = Lookups()
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
     var starvedServers: [ServerID] = []
@@ -89,6 +90,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         case serverConnect
         case cancelConnect
         case cancelReceive
+        case lookupReceive
     }
 
     /// Accepts on `socket` from now on.
@@ -110,6 +112,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
                 dropLeftovers()
             }
             runTimers()
+            dropLeftovers()
+            askLookups()
             dropLeftovers()
             armStarved()
         }
@@ -171,6 +175,8 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
                 return recycle(completion)
             }
             cancelProgressed(slot, completion)
+        case .lookupReceive:
+            lookupReceived(slot, completion)
         }
     }
 
@@ -251,7 +257,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         switch clients[slot].phase {
         case .waiting(let own, _), .greeting(let own, _):
             if ticket == nil || ticket == own { closeClient(slot, reply) }
-        case .login, .proving, .idle, .linked, .console, .closing:
+        case .login, .proving, .idle, .asking, .linked, .console, .closing:
             break
         }
     }

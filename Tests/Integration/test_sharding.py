@@ -268,3 +268,56 @@ def test_what_is_set_follows_from_shard_to_shard(shards, connection):
             "select current_setting('my.words') from orders where tenant_id = %s", (tenant,)
         )
         assert found.fetchall() == [("mine",)]
+
+
+def test_a_key_that_is_looked_up(shards):
+    uri = shards.pooler.uri("asked")
+    with psycopg.connect(uri, autocommit=True) as connection:
+        for _ in range(2):
+            for tenant in TENANTS:
+                found = connection.execute(
+                    "select note from orders where tenant_id = %s", (tenant,)
+                )
+                assert found.fetchall() == [(f"first of {tenant}",)]
+        said = refusal(
+            lambda: connection.execute("select note from orders where tenant_id = 1000")
+        )
+        assert said.message_primary == "no shard is known for this key"
+        shards.postgres.sql("insert into homes values (1000, 's0'), (1001, 's7'), (1002, 's0')")
+        shards.postgres.sql("insert into homes values (1002, 's1'), (1003, null)")
+        found = connection.execute("select count(*) from orders where tenant_id = 1000")
+        assert found.fetchone() == (0,)
+        for tenant, words in ((1001, "does not exist"), (1002, "could not be looked up"),
+                              (1003, "could not be looked up")):
+            said = refusal(
+                lambda tenant=tenant: connection.execute(
+                    f"select note from orders where tenant_id = {tenant}"
+                )
+            )
+            assert words in said.message_primary, said.message_detail
+        one, other = shards.tenant_of(0), shards.tenant_of(1)
+        with connection.transaction():
+            connection.execute("set local work_mem = '3MB'")
+            found = connection.execute("select note from orders where tenant_id = 1000")
+            assert connection.execute("show work_mem").fetchone() == ("3MB",)
+            found = connection.execute("select note from orders where tenant_id = %s", (one,))
+            assert found.fetchall() == [(f"first of {one}",)]
+        with pytest.raises(psycopg.errors.FeatureNotSupported), connection.transaction():
+            connection.execute("select note from orders where tenant_id = %s", (one,))
+            connection.execute("select note from orders where tenant_id = %s", (other,))
+
+
+def test_many_ask_for_the_same_key_at_once(shards):
+    shards.postgres.sql("insert into homes select n, 's' || n % 2 from generate_series(2000, 2049) n")
+    clients = []
+    for _ in range(20):
+        clients.append(Client(shards.pooler.port))
+        clients[-1].login("app", PASSWORDS["app"], "asked")
+    for tenant in range(2000, 2050):
+        sql = f"select current_database() from orders where tenant_id = {tenant} union all"
+        for it in clients:
+            it.send(query(f"{sql} select current_database()"))
+        for it in clients:
+            assert values(it.until_ready()) == [(f"app_{tenant % 2}".encode(),)]
+    for it in clients:
+        it.abandon()

@@ -23,7 +23,9 @@ class Shards:
             postgres.sql(f"create database {name} owner app", "postgres")
             postgres.sql(SCHEMA, name)
         postgres.sql(
-            "drop table if exists parent; create table parent (k bigint) partition by hash (k)"
+            "drop table if exists parent; create table parent (k bigint) partition by hash (k);"
+            "drop table if exists homes; create table homes (tenant_id bigint, shard text);"
+            "grant all on homes to app"
         )
         for tenant in TENANTS:
             postgres.sql(
@@ -31,6 +33,7 @@ class Shards:
                 f"insert into users values ({tenant}, 'user {tenant}')",
                 f"app_{self.home(tenant)}",
             )
+            postgres.sql(f"insert into homes values ({tenant}, 's{self.home(tenant)}')")
         self.settings = {"default_pool_size": 2, **settings}
         self.pooler = Pooler(
             postgres, settings=self.settings, databases={}, more=self.configuration()
@@ -59,7 +62,20 @@ sharding = "by_tenant"
 [tenants.umbrella]
 cluster = "main"
 shard = "s1"
+[sharding.by_lookup]
+cluster = "main"
+key = ["bigint"]
+tables = { "*" = ["tenant_id"] }
+placement = "lookup"
+lookup_database = "control"
+lookup_query = "select shard from homes where tenant_id = $1"
+[databases.asked]
+cluster = "main"
+sharding = "by_lookup"
+[databases.control]
+host = "127.0.0.1"
 """
+            + f"port = {self.postgres.port}\ndbname = \"app\"\n"
             + more
         )
 
