@@ -41,6 +41,10 @@ public struct ClientRoute {
     private var errorCount = 0
     /// The transaction belongs to the shard that it is on.
     public private(set) var isFixed = false
+    /// Messages sent that a ReadyForQuery answers; and how many there were when `isFixed` or `log`
+    /// changed last.
+    private var endCount = 0
+    private var changedAt = 0
 
     enum SearchPath {
         case first(String)
@@ -139,7 +143,9 @@ public struct ClientRoute {
         for one in survey.repeatable where one.end <= offset {
             if one.isBegin { noteBegin(one.text) } else { note(one.text) }
         }
-        guard offset >= survey.end, let effect = survey.effect else { return }
+        guard offset >= survey.end else { return }
+        if survey.endsBatch { passedEnd() }
+        guard let effect = survey.effect else { return }
         switch effect {
         case .hint, .resetHints, .path:
             pending = (effect, errorCount)
@@ -206,13 +212,24 @@ public struct ClientRoute {
         guard !isFixed else { return }
         log.append(text)
         unprovenCount += 1
+        changedAt = endCount
     }
 
     /// The transaction belongs where it is.
     public mutating func fix() {
         isFixed = true
+        changedAt = endCount
         hasBegun = false
         log.removeAll()
+    }
+
+    /// A Query or a Sync has been sent.
+    public mutating func passedEnd() { endCount += 1 }
+
+    /// If the server is in no transaction: what is known is about one that has ended, and not about
+    /// the batch that has begun since.
+    public var isOfEarlierBatch: Bool {
+        (isFixed || !log.isEmpty) && !isBegunNowhere && changedAt != endCount
     }
 
     /// What a new server must do first, and whether it must fail then; nil = nothing. To be asked
@@ -222,6 +239,7 @@ public struct ClientRoute {
         let fails = isFailedNowhere
         isBegunNowhere = false
         isFailedNowhere = false
+        changedAt = endCount
         return (log.joined(separator: "\n;"), fails)
     }
 

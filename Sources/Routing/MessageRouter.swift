@@ -33,6 +33,17 @@ public final class MessageRouter {
         return KeyHint.shard(name).map { $0 }
     }
 
+    /// Where the message at `offset` ends, and whether its body may say where it belongs; nil = its
+    /// header is not all there.
+    public static func message(
+        in bytes: borrowing RawSpan, at offset: Int
+    ) -> (end: Int, isStatement: Bool, isSync: Bool)? {
+        guard bytes.byteCount - offset >= FramePiece.headerByteCount else { return nil }
+        // Of a broken one, whoever passes it on says what is wrong.
+        guard let message = Message(bytes, at: offset) else { return (bytes.byteCount, false, false) }
+        return (message.end, message.isStatement, message.tag == ClientTag.sync)
+    }
+
     /// A Parse in the messages that are being surveyed.
     private struct Parsed {
         let name: Range<Int>
@@ -46,16 +57,21 @@ public final class MessageRouter {
     ) -> Survey {
         var survey = Survey(from: offset)
         var parsed: [Parsed] = []
+        var hasFlush = false
+        // Whether what has come is used up.
+        var isAtEnd = true
         while survey.end < bytes.byteCount {
             let start = survey.end
             guard let message = Message(bytes, at: start) else {
-                let isBroken = bytes.byteCount - start >= FramePiece.headerByteCount
-                guard isBroken, survey.messageCount == 0 else { break }
-                // Whoever passes it on says what is wrong with it.
-                survey.end = bytes.byteCount
-                survey.messageCount = 1
-                return survey
+                isAtEnd = bytes.byteCount - start < FramePiece.headerByteCount
+                // Of a broken one, whoever passes it on says what is wrong.
+                if !isAtEnd, survey.messageCount == 0 {
+                    survey.end = bytes.byteCount
+                    survey.messageCount = 1
+                }
+                break
             }
+            isAtEnd = false
             let isStatement = message.isStatement
             if message.tag == ClientTag.query || message.tag == ClientTag.functionCall,
                 survey.messageCount > 0
@@ -63,6 +79,7 @@ public final class MessageRouter {
                 break
             }
             guard message.isWhole || !isStatement else {
+                isAtEnd = true
                 if survey.messageCount == 0 {
                     survey.target = partial(message, route)
                     survey.tag = message.tag
@@ -78,11 +95,12 @@ public final class MessageRouter {
                 read(message, bytes, &survey, &parsed, route, session, store)
                 guard case .none = survey.target, survey.effect == nil else { break }
             } else if message.tag == ClientTag.sync || !message.isPartOfBatch {
-                survey.isOpenEnded = false
                 break
             }
-            survey.isOpenEnded = message.tag != ClientTag.flush
+            if message.tag == ClientTag.flush { hasFlush = true }
+            isAtEnd = true
         }
+        survey.isOpenEnded = isAtEnd && !hasFlush
         if survey.messageCount == 0, case .none = survey.target { survey.target = .incomplete }
         return survey
     }
@@ -241,7 +259,8 @@ public final class MessageRouter {
         values.isUTF8 = context.isUTF8
         if router.map.isBySchema { values.searchPath = context.searchPath }
         let found = statements.route(
-            bytes, in: text, values, isConforming: context.isConforming, hint: route.hinted)
+            bytes, in: text, values, isConforming: context.isConforming,
+            hint: command.isAboutTransaction ? nil : route.hinted)
         if statements.dependsOnSettings, context.isInDoubt || survey.messageCount > 1 {
             survey.dependsOnAnswers = true
         }
@@ -263,9 +282,9 @@ public final class MessageRouter {
                 survey.effect = .path(first.map { .first($0) } ?? .unknown)
             }
             survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
-        case (.savepoint, .session):
+        case (.savepoint, .session), (.savepoint, .shard):
             survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
-        case (.rollbackTo, .session):
+        case (.rollbackTo, .session), (.rollbackTo, .shard):
             survey.effect = .rollbackTo
             survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
         case (.resetAll, _):

@@ -48,6 +48,14 @@ enum SessionCommand: Equatable {
 
     enum Shown: Equatable { case key, shard }
 
+    /// Whether it belongs where the transaction is, whatever hint is in force.
+    var isAboutTransaction: Bool {
+        switch self {
+        case .begin, .end, .savepoint, .rollbackTo, .setSearchPath: true
+        case .setHint, .show, .explain, .resetAll, .malformed, .other: false
+        }
+    }
+
     /// Reads `text` in `range`. Looks at a few words only unless the first is one of those.
     static func read(
         _ text: borrowing RawSpan, in range: Range<Int>, isConforming: Bool

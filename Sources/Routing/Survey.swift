@@ -1,4 +1,5 @@
 public import Sharding
+internal import Wire
 
 /// What the client's next messages are about, up to the one that says it or the end of their batch.
 ///
@@ -46,6 +47,11 @@ public struct Survey: Sendable {
     var dependsOnAnswers = false
     /// More of its batch is to come before the client expects an answer.
     public internal(set) var isOpenEnded = false
+
+    /// Whether its last message is answered by a ReadyForQuery.
+    var endsBatch: Bool {
+        tag == ClientTag.query || tag == ClientTag.sync || tag == ClientTag.functionCall
+    }
 
     struct Repeatable {
         let text: String
