@@ -167,7 +167,7 @@ extension Worker where Loop: ~Copyable {
         let servers = servers
         guard
             let limits = limits(of: servers[serverSlot].poolName, servers[serverSlot].pool),
-            limits.mode != .session
+            limits.mode != .session || clients[slot].shards != nil
         else {
             countKept(serverSlot)
             return armServerReceive(serverSlot)

@@ -66,7 +66,7 @@ import Testing
         #expect(read("set local search_path = acme, public") == .setSearchPath(first: "acme"))
         #expect(read("set search_path to \"A b\"") == .setSearchPath(first: "A b"))
         #expect(read("reset search_path") == .setSearchPath(first: nil))
-        #expect(read("rollback work to a") == .savepoint)
+        #expect(read("rollback work to a") == .rollbackTo)
         #expect(read("release a") == .savepoint)
     }
 
