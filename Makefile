@@ -32,7 +32,7 @@ BENCH_FLAGS := -O2 -Wall -Wextra -Werror -D_GNU_SOURCE
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -shared -fPIC -o $@ $<
 
-.build/bench/%: Benchmarks/tools/%.c Benchmarks/tools/sockets.h
+.build/bench/%: Benchmarks/tools/%.c Benchmarks/tools/sockets.h Benchmarks/tools/relay.h
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -o $@ $< -luring -lssl -lcrypto -lpthread
 

@@ -257,7 +257,7 @@ public final class MessageRouter {
         var values = ExecutionValues()
         values.parameters = parameters
         values.isUTF8 = context.isUTF8
-        if router.map.isBySchema { values.searchPath = context.searchPath }
+        if router.isBySchema { values.searchPath = context.searchPath }
         let found = statements.route(
             bytes, in: text, values, isConforming: context.isConforming,
             hint: command.isAboutTransaction ? nil : route.hinted)
@@ -278,7 +278,7 @@ public final class MessageRouter {
             survey.target = isQuery ? .end(tag: tag) : .none
             survey.effect = .end
         case (.setSearchPath(let first), .session):
-            if router.map.isBySchema {
+            if router.isBySchema {
                 survey.effect = .path(first.map { .first($0) } ?? .unknown)
             }
             survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
@@ -427,7 +427,7 @@ public final class MessageRouter {
         case .explain(let start):
             var values = ExecutionValues()
             values.isUTF8 = context.isUTF8
-            if router.map.isBySchema { values.searchPath = context.searchPath }
+            if router.isBySchema { values.searchPath = context.searchPath }
             let found = statements.route(
                 bytes, in: start..<text.upperBound, values, isConforming: context.isConforming,
                 hint: route.hinted)
@@ -467,7 +467,7 @@ private struct Context {
         switch route.pathInTransaction {
         case .first(let schema): searchPath = schema
         case .unknown: searchPath = nil
-        case nil: searchPath = route.router.router.map.isBySchema ? session.firstSchema : nil
+        case nil: searchPath = route.router.router.isBySchema ? session.firstSchema : nil
         }
     }
 }

@@ -126,6 +126,17 @@ private struct CommandReader {
 
     /// Whether the first word is one that matters; nearly all texts end here.
     private func startsCommand(_ text: borrowing RawSpan) -> Bool {
+        var place = lexer.offset
+        while place < end, text.uint8(at: place) == 0x20 { place += 1 }
+        guard place + 2 < end else { return false }
+        switch (text.uint8(at: place) | 0x20, text.uint8(at: place + 1) | 0x20) {
+        case (UInt8(ascii: "i"), _), (UInt8(ascii: "u"), _), (UInt8(ascii: "w"), _),
+            (UInt8(ascii: "d"), UInt8(ascii: "e")):
+            return false
+        case (UInt8(ascii: "s"), UInt8(ascii: "e")) where text.uint8(at: place + 2) | 0x20 == 0x6c:
+            return false
+        default: break
+        }
         var ahead = lexer
         guard let first = ahead.next(in: text, before: end), first.kind == .word else {
             return false

@@ -18,17 +18,17 @@ public struct Survey: Sendable {
         /// The last message keeps the transaction where it is.
         case fixed
         /// Where these keys are must be asked first.
-        case lookup(LookupSettings, [[KeyValue?]])
+        indirect case lookup(LookupSettings, [[KeyValue?]])
         /// A Query that begins a transaction; holds text and tag.
-        case begin(String, tag: String)
+        indirect case begin(String, tag: String)
         /// A Query that ends one; holds the tag.
-        case end(tag: String)
+        indirect case end(tag: String)
         /// The last message is to be refused.
-        case refused(Refusal)
+        indirect case refused(Refusal)
         /// Another message goes to the server instead of the last one; holds it whole.
-        case replaced([UInt8], HintChange?)
+        indirect case replaced([UInt8], HintChange?)
         /// The last message, a Bind, executes what was put in the place of a SET.
-        case hint(HintChange)
+        indirect case hint(HintChange)
     }
 
     public internal(set) var target = Target.none

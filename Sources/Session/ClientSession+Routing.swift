@@ -62,7 +62,7 @@ extension ServerSession {
 
 extension ClientSession {
     /// `client_encoding` is UTF8.
-    public var isUTF8: Bool { parameters.reported["client_encoding"] == "UTF8" }
+    public var isUTF8: Bool { parameters.isUTF8 }
 
     /// The first schema of the session's search path; nil = not known, or it depends on the user.
     public var firstSchema: String? {

@@ -10,12 +10,15 @@ public final class ParameterState: Sendable {
     public let isProven: Bool
     /// standard_conforming_strings, looked up once.
     let hasConformingStrings: Bool
+    /// client_encoding, the same.
+    let isUTF8: Bool
 
     public init(reported: [String: String], extra: [String: String], isProven: Bool) {
         self.reported = reported
         self.extra = extra
         self.isProven = isProven
         hasConformingStrings = reported["standard_conforming_strings"] != "off"
+        isUTF8 = reported["client_encoding"] == "UTF8"
     }
 
     public static let empty = ParameterState(reported: [:], extra: [:], isProven: true)

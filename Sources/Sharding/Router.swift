@@ -30,8 +30,15 @@ public enum PlacementAnswer: Equatable, Sendable {
 /// Answers where a key is. Pure; the map decides. Shared by the workers: a map is large.
 public final class Router: Sendable, Equatable {
     public let map: ShardingMap
+    /// Of the map, to be had without a copy of it.
+    public let isBySchema: Bool
+    public let shardCount: Int
 
-    public init(_ map: ShardingMap) { self.map = map }
+    public init(_ map: ShardingMap) {
+        self.map = map
+        isBySchema = map.isBySchema
+        shardCount = map.shards.count
+    }
 
     public static func == (one: Router, other: Router) -> Bool {
         one === other || one.map == other.map

@@ -23,6 +23,34 @@ public struct Literal: Equatable, Sendable {
     public let range: Range<Int>
 }
 
+/// Sets of bytes, a bit for each.
+private enum ByteSet {
+    /// Letters, digits, `_`, and what is not ASCII.
+    @inline(__always) static func continuesWord(_ byte: UInt8) -> Bool {
+        byte >= 0x80 || has(0x03ff_0000_0000_0000, 0x07ff_fffe_87ff_fffe, byte)
+    }
+
+    /// With these a word may begin.
+    @inline(__always) static func startsWord(_ byte: UInt8) -> Bool {
+        byte >= 0x80 || has(0, 0x07ff_fffe_87ff_fffe, byte)
+    }
+
+    @inline(__always) static func isSpace(_ byte: UInt8) -> Bool {
+        has(0x0000_0001_0000_3e00, 0, byte)
+    }
+
+    /// Tokens by themselves, whatever follows: ! % ( ) * + ; < = > [ ]
+    @inline(__always) static func isSign(_ byte: UInt8) -> Bool {
+        has(0x7800_0f22_0000_0000, 0x0000_0000_2800_0000, byte)
+    }
+
+    @inline(__always) private static func has(
+        _ low: UInt64, _ high: UInt64, _ byte: UInt8
+    ) -> Bool {
+        byte < 0x80 && (byte < 0x40 ? low : high) &>> UInt64(byte & 0x3f) & 1 != 0
+    }
+}
+
 /// A query string without its literals and comments: what is planned once for all statements that
 /// differ in literals only.
 ///
@@ -63,12 +91,34 @@ public struct Shape: ~Copyable {
         structureCount = 0
         hasPlainBackslash = false
         isBroken = text.firstOffset(of: 0, in: range) != nil
-        var lexer = Lexer(
-            from: range.lowerBound, standardConformingStrings: standardConformingStrings)
         // What is not in the key yet starts here.
         var start = range.lowerBound
+        /// Behind the last token.
         var end = range.lowerBound
-        while let token = lexer.next(in: text, before: range.upperBound) {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            // Most of a text are words, spaces and signs, which need no more than a look.
+            let byte = text.uint8(at: offset)
+            if ByteSet.isSpace(byte) {
+                offset += 1
+                continue
+            }
+            if ByteSet.startsWord(byte) {
+                if let wordEnd = Self.plainWordEnd(text, offset, range.upperBound) {
+                    offset = wordEnd
+                    end = offset
+                    structureCount += 1
+                    continue
+                }
+            } else if byte == UInt8(ascii: ",") || ByteSet.isSign(byte) {
+                offset += 1
+                end = offset
+                if byte != UInt8(ascii: ",") { structureCount += 1 }
+                continue
+            }
+            var lexer = Lexer(from: offset, standardConformingStrings: standardConformingStrings)
+            guard let token = lexer.next(in: text, before: range.upperBound) else { break }
+            offset = lexer.offset
             let gap = end..<token.range.lowerBound
             if gap.count > 1, Self.hasComment(text, gap) {
                 comments.append(gap)
@@ -92,7 +142,7 @@ public struct Shape: ~Copyable {
             if !Self.isEnded(text, rest) { isBroken = true }
         }
         hash = key.bytes.hash64()
-        isASCII = Self.isASCII(text, range)
+        isASCII = text.isASCII(in: range)
     }
 
     /// nil = not a literal. Counts what is neither that nor a comma.
@@ -129,9 +179,18 @@ public struct Shape: ~Copyable {
         return true
     }
 
-    private static func isASCII(_ text: borrowing RawSpan, _ range: Range<Int>) -> Bool {
-        for offset in range where text.uint8(at: offset) >= 0x80 { return false }
-        return true
+    /// The end of the word that begins at `offset`; nil = it may be the prefix of a quote.
+    private static func plainWordEnd(
+        _ text: borrowing RawSpan, _ offset: Int, _ end: Int
+    ) -> Int? {
+        var place = offset + 1
+        while place < end, ByteSet.continuesWord(text.uint8(at: place)) { place += 1 }
+        guard place < end else { return place }
+        // E'…', U&"…"; and words that have a dollar in them.
+        switch text.uint8(at: place) {
+        case UInt8(ascii: "'"), UInt8(ascii: "&"), UInt8(ascii: "$"): return nil
+        default: return place
+        }
     }
 
     private static func hasComment(_ text: borrowing RawSpan, _ gap: Range<Int>) -> Bool {

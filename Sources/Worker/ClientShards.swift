@@ -18,6 +18,8 @@ final class ClientShards {
     private(set) var homeShard: Int
     /// By shard; nil = not used yet.
     private var pools: [Pool?]
+    /// Of the settings that `route` has its map from.
+    var version: UInt64
     /// Which shard the server is of, or the one that is waited for.
     var linked = 0
     /// The server was just linked: nothing was sent to it.
@@ -31,7 +33,10 @@ final class ClientShards {
     /// What the bytes in front of it are about, from before it was linked; and where they began.
     private var approved: (survey: Survey, start: Int)?
 
-    init(_ route: ClientRoute, map: String, home: PoolProfile, shard: Int) {
+    init(
+        _ route: ClientRoute, map: String, version: UInt64, home: PoolProfile, shard: Int
+    ) {
+        self.version = version
         self.route = route
         self.map = map
         homeProfile = home
@@ -151,8 +156,15 @@ extension Worker where Loop: ~Copyable {
             let isDown = service.pool(for: profile).state.withLock {
                 $0.machine.isFailing(at: now)
             }
-            guard isDown else { return ClientShards(route, map: map, home: profile, shard: shard) }
+            guard isDown else {
+                return ClientShards(
+                    route, map: map, version: settings.sharding.version, home: profile, shard: shard
+                )
+            }
         }
-        return chosen.map { ClientShards(route, map: map, home: $0.0, shard: $0.1) }
+        return chosen.map {
+            ClientShards(
+                route, map: map, version: settings.sharding.version, home: $0.0, shard: $0.1)
+        }
     }
 }

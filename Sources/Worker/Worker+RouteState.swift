@@ -51,9 +51,11 @@ extension Worker where Loop: ~Copyable {
     /// Whether the map has changed since the client's last transaction.
     mutating func takesMapInForce(_ shards: ClientShards) -> Bool {
         refreshSharding()
-        guard let router = messageRouter(shards.map), router !== shards.route.router else {
-            return false
-        }
+        guard shards.version != settings.sharding.version,
+            let router = messageRouter(shards.map)
+        else { return false }
+        shards.version = settings.sharding.version
+        guard router !== shards.route.router else { return false }
         shards.use(router)
         return true
     }

@@ -64,11 +64,30 @@ import Testing
 
     @Test func `hashes follow from the bytes`() {
         #expect([1, 2].hash64() == [1, 2].withRawSpan { $0.hash64() })
-        // FNV-1a of these is 0, which the final mix keeps.
-        #expect([0xd5, 0x6b, 0xb9, 0x53, 0x42, 0x87, 0x08, 0x36].hash64() == 0)
         let texts = (0..<1000).map { Array("select \($0)".utf8).hash64() }
         #expect(Set(texts).count == 1000)
         #expect([].hash64() != [0].hash64())
+        let zeros = (0..<40).map { [UInt8](repeating: 0, count: $0).hash64() }
+        #expect(Set(zeros).count == 40)
+        let bits = (0..<256).map { bit in
+            var bytes = [UInt8](repeating: 0, count: 32)
+            bytes[bit / 8] = 1 << UInt8(bit % 8)
+            return bytes.hash64() >> 48
+        }
+        #expect(Set(bits).count > 250)
+    }
+
+    @Test func `ASCII ends with the first byte above`() {
+        for count in 0..<20 {
+            var bytes = [UInt8](repeating: 0x7f, count: count)
+            #expect(bytes.withRawSpan { $0.isASCII(in: 0..<count) })
+            for place in 0..<count {
+                bytes[place] = 0x80
+                #expect(!bytes.withRawSpan { $0.isASCII(in: 0..<count) })
+                #expect(bytes.withRawSpan { $0.isASCII(in: place + 1..<count) })
+                bytes[place] = 0
+            }
+        }
     }
 
     @Test func `an error thrown inside keeps its type`() {

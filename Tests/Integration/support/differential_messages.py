@@ -179,7 +179,9 @@ class Author:
                     ("B", [], name),
                     ("D", "S", name),
                     ("D", "P", name),
-                    ("E", name),
+                    # Not the portal without a name: PostgreSQL 15 crashes when what it holds is of
+                    # an earlier batch, and the transaction has failed since then.
+                    ("E", name or "p"),
                     ("C", "S", name),
                     ("C", "P", name),
                     ("P", text, owner),
