@@ -2,6 +2,7 @@ internal import Bytes
 internal import EventLoop
 internal import Routing
 internal import Session
+internal import Sharding
 internal import Wire
 
 // What a routed client's server has answered, and what follows from it for the next statement.
