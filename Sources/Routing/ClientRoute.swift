@@ -88,7 +88,8 @@ public struct ClientRoute {
             case .key(let text): KeyHint.key(text).map { $0 }
             case .startup: .success(startupHint)
             }
-        if case .success(let hint?) = parsed, case .refused(let refusal) = router.router.route(hint) {
+        if case .success(let hint?) = parsed, case .refused(let refusal) = router.router.route(hint)
+        {
             return .failure(refusal)
         }
         return parsed
@@ -159,6 +160,11 @@ public struct ClientRoute {
             }
             if pathInTransaction != nil { pathInTransaction = .unknown }
         }
+    }
+
+    /// The server reads the messages of `survey` up to `offset` only to find a Sync.
+    public mutating func skipped(_ survey: Survey, to offset: Int) {
+        if offset >= survey.end, survey.endsBatch { passedEnd() }
     }
 
     /// The server has answered everything, and has reported `errorCount` errors by now.

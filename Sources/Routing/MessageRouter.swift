@@ -10,7 +10,7 @@ internal import Wire
 /// Never wrong, rather than never in the way: what it cannot prove to concern one shard is refused.
 public final class MessageRouter {
     public let router: Router
-    private var statements: StatementRouter
+    var statements: StatementRouter
     /// By statement: the parameters that decide where it goes.
     private var parameterNumbers: [UInt64: [Int]] = [:]
     private var definition = ByteBuffer()
@@ -40,12 +40,14 @@ public final class MessageRouter {
     ) -> (end: Int, isStatement: Bool, isSync: Bool)? {
         guard bytes.byteCount - offset >= FramePiece.headerByteCount else { return nil }
         // Of a broken one, whoever passes it on says what is wrong.
-        guard let message = Message(bytes, at: offset) else { return (bytes.byteCount, false, false) }
+        guard let message = Message(bytes, at: offset) else {
+            return (bytes.byteCount, false, false)
+        }
         return (message.end, message.isStatement, message.tag == ClientTag.sync)
     }
 
     /// A Parse in the messages that are being surveyed.
-    private struct Parsed {
+    struct Parsed {
         let name: Range<Int>
         let definition: Range<Int>
     }
@@ -87,6 +89,10 @@ public final class MessageRouter {
                 }
                 break
             }
+            if !message.isWhole, survey.messageCount > 0, message.isOfBatch {
+                isAtEnd = true
+                break
+            }
             survey.lastStart = start
             survey.end = message.end
             survey.messageCount += 1
@@ -94,7 +100,7 @@ public final class MessageRouter {
             if isStatement {
                 read(message, bytes, &survey, &parsed, route, session, store)
                 guard case .none = survey.target, survey.effect == nil else { break }
-            } else if message.tag == ClientTag.sync || !message.isPartOfBatch {
+            } else if message.tag == ClientTag.sync || !message.isOfBatch || !message.isWhole {
                 break
             }
             if message.tag == ClientTag.flush { hasFlush = true }
@@ -291,12 +297,12 @@ public final class MessageRouter {
             survey.effect = .resetHints
             survey.target = .fixed
         case (.other, .session):
-            if Self.isRepeatable(bytes, text) {
+            if TextForm.isRepeatable(bytes, text) {
                 survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
             } else {
-                survey.target = .fixed
+                survey.target = TextForm.isEmpty(bytes, text) ? .anyShard : .fixed
             }
-        case (_, .anyShard) where isQuery && Self.hasSeveralStatements(bytes, text):
+        case (_, .anyShard) where isQuery && TextForm.hasSeveralStatements(bytes, text):
             // One of them may be BEGIN or SET.
             survey.target = .fixed
         case (_, let other):
@@ -305,38 +311,6 @@ public final class MessageRouter {
         // Of the extended protocol, what follows in the batch may say more.
         if isQuery, case .none = survey.target { survey.target = .anyShard }
         if !isQuery, case .anyShard = survey.target { survey.target = .none }
-    }
-
-    private static func hasSeveralStatements(
-        _ bytes: borrowing RawSpan, _ text: Range<Int>
-    ) -> Bool {
-        guard bytes.firstOffset(of: UInt8(ascii: ";"), in: text) != nil else { return false }
-        var lexer = Lexer(from: text.lowerBound)
-        var hasEnded = false
-        while let token = lexer.next(in: bytes, before: text.upperBound) {
-            if hasEnded { return true }
-            hasEnded = token.kind == .semicolon
-        }
-        return false
-    }
-
-    /// SET, RESET and SHOW; cursors, DISCARD and the like are not.
-    private static func isRepeatable(_ bytes: borrowing RawSpan, _ text: Range<Int>) -> Bool {
-        var lexer = Lexer(from: text.lowerBound)
-        var isFirst = true
-        var isRepeatable = false
-        while let token = lexer.next(in: bytes, before: text.upperBound) {
-            if isFirst {
-                let start = token.range.lowerBound
-                isRepeatable = ["set", "reset", "show"].contains {
-                    $0.utf8.count == token.range.count && bytes.hasWord($0, at: start)
-                }
-                isFirst = false
-            } else if token.kind == .semicolon {
-                return isRepeatable && lexer.next(in: bytes, before: text.upperBound) == nil
-            }
-        }
-        return isRepeatable
     }
 
     private func target(_ route: Route) -> Survey.Target {
@@ -353,106 +327,10 @@ public final class MessageRouter {
                     hint: "Send it to each shard: /* pgweir: shard=NAME */."))
         }
     }
-
-    // MARK: What is answered without its text reaching a server
-
-    /// A Parse of a statement of ours: another text goes to the server.
-    private func replace(
-        _ bytes: borrowing RawSpan, _ text: Range<Int>, _ message: Message, _ parse: Parsed,
-        _ context: Context, _ route: borrowing ClientRoute, _ survey: inout Survey
-    ) {
-        let command = SessionCommand.read(bytes, in: text, isConforming: context.isConforming)
-        let replaced: String
-        switch command {
-        case .setHint(let change): replaced = change.markedText
-        case .malformed:
-            survey.target = .refused(Self.malformed)
-            return
-        default:
-            guard let query = query(for: command, bytes, text, context, route) else { return }
-            replaced = query
-        }
-        var whole = ByteBuffer()
-        whole.appendMessage(ClientTag.parse) {
-            $0.append(bytes.extracting(parse.name))
-            $0.append(UInt8(0))
-            $0.append(cString: replaced)
-            $0.append(bigEndian: UInt16(0))
-        }
-        survey.target = .replaced(whole.bytes.array(), nil)
-    }
-
-    private func answer(
-        to command: SessionCommand, _ bytes: borrowing RawSpan, _ text: Range<Int>,
-        _ context: Context, _ route: borrowing ClientRoute
-    ) -> Survey.Target? {
-        var whole = ByteBuffer()
-        switch command {
-        case .malformed: return .refused(Self.malformed)
-        case .setHint(let change):
-            ClientMessages.query(change.markedText, to: &whole)
-            return .replaced(whole.bytes.array(), change)
-        default:
-            guard let query = query(for: command, bytes, text, context, route) else { return nil }
-            ClientMessages.query(query, to: &whole)
-            return .replaced(whole.bytes.array(), nil)
-        }
-    }
-
-    private static let malformed = Refusal(
-        "a SET, SHOW or RESET for pgweir was not understood",
-        detail: "The parameters are pgweir.key and pgweir.shard; the statement stands alone.",
-        hint: "Write SET [LOCAL] pgweir.key = '42', or SET [LOCAL] pgweir.shard = 's1'.")
-
-    /// The query whose answer is the answer to SHOW pgweir.key or EXPLAIN (SHARDS).
-    private func query(
-        for command: SessionCommand, _ bytes: borrowing RawSpan, _ text: Range<Int>,
-        _ context: Context, _ route: borrowing ClientRoute
-    ) -> String? {
-        switch command {
-        case .show(let shown, let column):
-            let value =
-                switch (shown, route.shownHint) {
-                case (.key, .key(let columns)?): columns.joined(separator: ",")
-                case (.shard, .shard(let name)?): name
-                case (.shard, .key?):
-                    if case .shard(let shard, _)? = route.hinted {
-                        router.map.shards[shard]
-                    } else {
-                        ""
-                    }
-                case _: column == "shard" ? "any" : ""
-                }
-            return "SELECT \(Self.literal(value)) AS \"\(column)\""
-        case .explain(let start):
-            var values = ExecutionValues()
-            values.isUTF8 = context.isUTF8
-            if router.isBySchema { values.searchPath = context.searchPath }
-            let found = statements.route(
-                bytes, in: start..<text.upperBound, values, isConforming: context.isConforming,
-                hint: route.hinted)
-            let explanation = RouteExplanation(found, router.map)
-            let columns = [
-                (explanation.shard, "shard"), (explanation.role, "role"),
-                (explanation.rule, "rule"), (explanation.reason, "reason"),
-            ]
-            return "SELECT "
-                + columns.map { "\(Self.literal($0)) AS \($1)" }.joined(separator: ", ")
-        case .begin, .end, .setHint, .resetAll, .setSearchPath, .savepoint, .rollbackTo,
-            .malformed, .other:
-            return nil
-        }
-    }
-
-    /// Holds whatever standard_conforming_strings is.
-    private static func literal(_ text: String) -> String {
-        let doubled = text.map { $0 == "'" ? "''" : $0 == "\\" ? "\\\\" : String($0) }.joined()
-        return (text.contains("\\") ? " E'" : "'") + doubled + "'::text"
-    }
 }
 
 /// What of the client's session decides how its texts are read.
-private struct Context {
+struct Context {
     let isConforming: Bool
     let isUTF8: Bool
     /// A SET is under way that may change these.

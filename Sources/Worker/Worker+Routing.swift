@@ -160,7 +160,11 @@ extension Worker where Loop: ~Copyable {
             if step == .consumed {
                 step = try follow(survey, slot, serverSlot, shards, bytes, &offset)
             }
-            if !isSkipped { shards.route.passed(survey, to: offset, errorCount: errorCount) }
+            if isSkipped {
+                shards.route.skipped(survey, to: offset)
+            } else {
+                shards.route.passed(survey, to: offset, errorCount: errorCount)
+            }
             guard step == .consumed, offset > before else { return step }
         }
         return .consumed

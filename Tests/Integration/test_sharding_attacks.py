@@ -136,6 +136,15 @@ def test_an_error_without_a_shard_and_back_to_the_savepoint(shards, client):
         assert client.ask("commit")[-2:] == [("C", "COMMIT"), ("Z", "I")]
 
 
+def test_asking_whether_a_server_is_there_does_not_bind(shards, client):
+    for _, mine, _ in both(shards):
+        client.ask("begin")
+        for ping in ("", ";", "-- ping"):
+            assert client.ask(ping)[0][0] == "I"
+        assert rows_of(client, mine) == first(mine)
+        client.ask("commit")
+
+
 def test_begin_twice_commit_twice(shards, client):
     client.ask("begin")
     again = client.ask("begin")

@@ -1,3 +1,4 @@
+import Sharding
 import Testing
 
 @testable import Routing
@@ -24,10 +25,10 @@ import Testing
     /// SHOW SHARD.
     private func shard(_ surveying: borrowing Surveying) -> String {
         switch surveying.route.hinted {
-        case .shard(let shard, _): "s\(shard)"
-        case .refused: "refused"
+        case .shard(let shard, _)?: "s\(shard)"
+        case .refused?: "refused"
         case nil: "any"
-        case _?: "other"
+        case .anyShard?, .everyShard?, .session?, .lookup?: "other"
         }
     }
 
@@ -49,7 +50,8 @@ import Testing
         #expect(!surveying.route.isFixed && !surveying.route.hasBegun)
     }
 
-    @Test func `a BEGIN that nobody has seen is begun where it belongs, and fails if it has`() throws
+    @Test func `a BEGIN that nobody has seen is begun where it belongs, and fails if it has`()
+        throws
     {
         var surveying = try linked()
         surveying.route.beginNowhere("begin read only")

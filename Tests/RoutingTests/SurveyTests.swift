@@ -1,7 +1,7 @@
 import Bytes
 import Sharding
-import Testing
 import TestSupport
+import Testing
 import Wire
 
 @testable import Routing
@@ -20,6 +20,7 @@ import Wire
     @Test(arguments: [
         ("select * from t where k = 5", "\(home(5))"), ("select * from t", "refused"),
         ("select * from plans", "any"), ("select version()", "any"), ("", "any"),
+        ("-- ping", "any"), (" ; ;", "any"),
         ("begin", "begin BEGIN"), ("commit", "end COMMIT"), ("rollback to a", "any"),
         ("savepoint a", "any"), ("set work_mem = '1MB'", "any"), ("show work_mem", "any"),
         ("discard all", "fixed"), ("reset all", "fixed"), ("fetch 1 from c", "fixed"),
@@ -164,8 +165,9 @@ import Wire
         surveying.route.change(HintChange(.shard("s1")), isInTransaction: false)
         let survey = surveying.survey(start)
         #expect(survey.target.told == "1" && survey.messageCount == 0 && survey.end == long.count)
-        #expect(try told(Array(query("select '\(String(repeating: "x", count: 9000))'")[..<500]))
-            == "incomplete")
+        #expect(
+            try told(Array(query("select '\(String(repeating: "x", count: 9000))'")[..<500]))
+                == "incomplete")
         #expect(try told(parse("select 1") + start) == "none")
     }
 
@@ -199,7 +201,8 @@ import Wire
         try surveying.send(query("set standard_conforming_strings = off"))
         #expect(surveying.route.needsQuiet(surveying.survey(odd)))
         #expect(!surveying.route.needsQuiet(surveying.survey(query("select 1"))))
-        let batch = parse("set client_encoding = 'SJIS'") + bind([]) + execute
+        let batch =
+            parse("set client_encoding = 'SJIS'") + bind([]) + execute
             + parse("select 'ä'") + bind([])
         let survey = try Surveying().survey(batch)
         #expect(survey.dependsOnAnswers)
@@ -207,9 +210,12 @@ import Wire
 
     @Test func `a change of the path ends the look ahead`() throws {
         let surveying = try Surveying {
-            $0.placement = "schema"
+            $0.placement = .schema
             $0.key = []
             $0.tables = [:]
+            var place = MapDescription.Place(shard: "s1")
+            place.values = [[.init("a", isQuoted: true)]]
+            $0.places = [place]
         }
         let set = parse("set search_path = a") + bind([])
         let survey = surveying.survey(set + execute + parse("select * from t") + bind([]))
