@@ -59,13 +59,16 @@ public struct ClientRoute {
     }
 
     private mutating func refreshHint() {
-        if localHint == nil, isHintInDoubt {
-            hinted = .refused(Self.inDoubt)
+        if let doubt {
+            hinted = .refused(doubt)
             return
         }
         let inForce = localHint ?? hint
         hinted = inForce.map { router.router.route($0) }
     }
+
+    /// Why nobody can say which hint is in force; nil = it is known.
+    var doubt: Refusal? { localHint == nil && isHintInDoubt ? Self.inDoubt : nil }
 
     private static let inDoubt = Refusal(
         "the hint in force is not known",

@@ -17,6 +17,9 @@ extension MessageRouter {
         case .malformed:
             survey.target = .refused(Self.malformed)
             return
+        case .show where route.doubt != nil:
+            survey.target = route.doubt.map { .refused($0) } ?? .none
+            return
         default:
             guard let query = query(for: command, bytes, text, context, route) else { return }
             replaced = query
@@ -38,6 +41,7 @@ extension MessageRouter {
         var whole = ByteBuffer()
         switch command {
         case .malformed: return .refused(Self.malformed)
+        case .show where route.doubt != nil: return route.doubt.map { .refused($0) }
         case .setHint(let change):
             ClientMessages.query(change.markedText, to: &whole)
             return .replaced(whole.bytes.array(), change)

@@ -164,6 +164,8 @@ extension Worker where Loop: ~Copyable {
                 shards.route.skipped(survey, to: offset)
             } else {
                 shards.route.passed(survey, to: offset, errorCount: errorCount)
+                // Whatever ended before, what it sets stands.
+                if shards.route.awaitsAnswer { servers[serverSlot].session.lastEnd = nil }
             }
             guard step == .consumed, offset > before else { return step }
         }
@@ -175,6 +177,8 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ serverSlot: Int, _ bytes: borrowing RawSpan, _ offset: inout Int, to end: Int
     ) throws(SessionError) -> ClientStep {
         guard end > offset else { return .consumed }
+        // What is asked for now is behind the last Flush.
+        clients[slot].shards?.hasFlushed = false
         return try clients[slot].session.receivedLinked(
             bytes.extracting(0..<min(end, bytes.byteCount)), from: &offset,
             server: &servers[serverSlot].session, toServer: &toServer, toClient: &toClient,
@@ -301,6 +305,14 @@ extension Worker where Loop: ~Copyable {
         let mayMove =
             !shards.route.isFixed && clients[slot].session.traces.pins.isEmpty
             && (status == .inTransaction || shards.route.log.isEmpty || shards.route.hasBegun)
+        if survey.lastStart > offset, !servers[serverSlot].session.isReady {
+            // They may be about portals of this server.
+            let step = try pass(slot, serverSlot, bytes, &offset, to: survey.lastStart)
+            guard step == .consumed, !servers[serverSlot].session.ledger.isEmpty else {
+                return step
+            }
+            return awaitAnswers(serverSlot, shards, bytes)
+        }
         guard mayMove else {
             let refusal = elsewhere(shard, slot, shards, inBlock: status == .inTransaction)
             return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)

@@ -232,6 +232,16 @@ def test_begin_and_its_statement_in_two_packets(shards, client):
         assert client.ask("rollback")[-1] == ("Z", "I")
 
 
+def test_a_portal_is_executed_where_it_was_bound(shards, client):
+    """Its Execute comes with a statement for another shard."""
+    for _, mine, _ in both(shards):
+        client.send(parse("select 7"), bind(), FLUSH)
+        assert [tag for tag, _ in client.until("2")] == ["1", "2"]
+        client.send(describe(), execute(), parse(BY_KEY), bind([str(mine)]), execute(), SYNC)
+        messages = client.until_ready()
+        assert values(messages) == [(b"7",), *first(mine)], messages
+
+
 def test_set_and_its_statement_in_two_packets(shards, client):
     for _, mine, _ in both(shards):
         client.send(parse("set my.word = 'x'"), bind(), execute(), FLUSH)

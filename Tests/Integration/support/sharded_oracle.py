@@ -347,7 +347,7 @@ class Twin:
         if style < 0.35:
             return Unit([self.statement(parameters=False, sure=sure)], True)
         if style < 0.45:
-            return self.copy()
+            return self.copy(sure)
         if style < 0.65 and self.prepared:
             return Unit([self.execution(sure) for _ in range(self.rng.choice([1, 1, 2]))], False)
         count = self.rng.choice([1, 1, 1, 2, 4])
@@ -362,11 +362,10 @@ class Twin:
             parameters.add(None if is_null else value, type, types[0] and self.chance(0.5), False)
         return Statement(f"execution of {name}", parameters, name=name, sure=not parameters_null(parameters))
 
-    def copy(self):
+    def copy(self, sure):
         """COPY with a hint."""
-        key = ",".join('"' + it.replace('"', '""') + '"' for it in self.writer.key)
         if any(not it.isascii() or "'" in it or " " in it for it in self.writer.key):
-            return Unit([self.statement(parameters=False)], True)
+            return Unit([self.statement(parameters=False, sure=sure)], True)
         key = ",".join(self.writer.key)
         columns = ", ".join(self.writer.key_columns("items"))
         if self.chance(0.5):
@@ -424,8 +423,10 @@ class Twin:
             self.run(units, in_transaction=False, at_once=True)
         elif kind < 0.9:
             self.transaction()
-        elif kind < 0.95:
+        elif kind < 0.93:
             self.session_setting()
+        elif kind < 0.96:
+            self.hints()
         else:
             statements = self.writer.purge(self.rng.choice(self.keys))
             self.run([Unit([Statement(it, sure=True)], True) for it in statements], False)
@@ -489,6 +490,54 @@ class Twin:
         sql = f"select current_setting('my.word'), x from orders where {self.writer.surely()}"
         units.append(Unit([Statement(sql, sure=True)], True))
         self.run(units, False, at_once=self.chance(0.5))
+
+    def hints(self):
+        """SET pgweir.key among savepoints and errors: it holds as long as any other setting does."""
+        keys = [key for key in map(self.hint, self.keys) if key]
+        if not keys:
+            return
+        units = []
+
+        def say(sql, other=None):
+            simple = self.chance(0.7)
+            statement = Statement(sql, other=other)
+            if not simple and units and not units[-1].is_simple and self.chance(0.4):
+                units[-1].statements.append(statement)
+            else:
+                units.append(Unit([statement], simple))
+
+        for _ in range(self.rng.randrange(3, 15)):
+            key = self.rng.choice(keys)
+            local = self.rng.choice(["", "local ", "session "])
+            self.rng.choice(
+                [
+                    lambda: say(f"set {local}pgweir.key = '{key}'", f"set {local}my.key = '{key}'"),
+                    lambda: say(f"set {local}pgweir.key = '{key}'", f"set {local}my.key = '{key}'"),
+                    lambda: say("reset pgweir.key", "set my.key to default"),
+                    lambda: say("reset all"),
+                    lambda: say("begin"),
+                    lambda: say("begin"),
+                    lambda: say("commit"),
+                    lambda: say("rollback"),
+                    lambda: say("savepoint a"),
+                    lambda: say("rollback to a"),
+                    lambda: say("release a"),
+                    lambda: say(ABORT),
+                    lambda: say("select count(*) from plans"),
+                    lambda: say(
+                        "show pgweir.key", "select coalesce(current_setting('my.key', true), '')"
+                    ),
+                    lambda: say(
+                        "show pgweir.key", "select coalesce(current_setting('my.key', true), '')"
+                    ),
+                ]
+            )()
+        say("rollback")
+        say("reset pgweir.key", "set my.key to default")
+        units.append(
+            Unit([Statement("show pgweir.key", other="select current_setting('my.key')")], True)
+        )
+        self.run(units, in_transaction=True, at_once=self.chance(0.4))
 
     # Running.
 
