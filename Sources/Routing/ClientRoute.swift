@@ -128,7 +128,7 @@ public struct ClientRoute {
     public var awaitsAnswer: Bool { pending != nil }
 
     /// Whether the end of the transaction changes where statements go.
-    private var isChanged: Bool {
+    var isChanged: Bool {
         localHint != nil || hintBefore != nil || isHintInDoubt || pathInTransaction != nil
     }
 
@@ -142,14 +142,20 @@ public struct ClientRoute {
     }
 
     /// The messages of `survey` up to `offset` have been sent to a server that had reported
-    /// `errorCount` errors.
-    public mutating func passed(_ survey: Survey, to offset: Int, errorCount: Int) {
+    /// `errorCount` errors. `isInBlock`: it was in a transaction block then.
+    public mutating func passed(
+        _ survey: Survey, to offset: Int, errorCount: Int, isInBlock: Bool = false
+    ) {
         for one in survey.repeatable where one.end <= offset {
             if one.isBegin { noteBegin(one.text) } else { note(one.text) }
         }
         guard offset >= survey.end else { return }
         if survey.endsBatch { passedEnd() }
-        guard let effect = survey.effect else { return }
+        guard let effect = survey.effect else {
+            // Without a block the batch is the transaction.
+            if survey.endsBatch, isChanged, !isInBlock { pending = (.end, errorCount) }
+            return
+        }
         switch effect {
         case .hint, .resetHints, .path:
             pending = (effect, errorCount)
@@ -233,7 +239,10 @@ public struct ClientRoute {
     }
 
     /// A Query or a Sync has been sent.
-    public mutating func passedEnd() { endCount += 1 }
+    mutating func passedEnd() { endCount += 1 }
+
+    /// A Sync has been sent while an answer is awaited.
+    public mutating func passedSync() { passedEnd() }
 
     /// If the server is in no transaction: what is known is about one that has ended, and not about
     /// the batch that has begun since.

@@ -91,7 +91,7 @@ extension MessageRouter {
             ]
             return "SELECT "
                 + columns.map { "\(Self.literal($0)) AS \($1)" }.joined(separator: ", ")
-        case .begin, .end, .setHint, .resetAll, .setSearchPath, .savepoint, .rollbackTo,
+        case .begin, .end, .chain, .setHint, .resetAll, .setSearchPath, .savepoint, .rollbackTo,
             .malformed, .other:
             return nil
         }

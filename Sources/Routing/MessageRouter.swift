@@ -293,6 +293,10 @@ public final class MessageRouter {
         case (.rollbackTo, .session), (.rollbackTo, .shard):
             survey.effect = .rollbackTo
             survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
+        case (.chain, _):
+            // What was set for one transaction is not for the next.
+            survey.effect = .rollbackTo
+            survey.target = .fixed
         case (.resetAll, _):
             survey.effect = .resetHints
             survey.target = .fixed
@@ -307,6 +311,10 @@ public final class MessageRouter {
             survey.target = .fixed
         case (_, let other):
             survey.target = target(other)
+        }
+        if isQuery, route.isChanged, TextForm.hasSeveralStatements(bytes, text) {
+            // The transaction may end in the midst of it.
+            survey.effect = .rollbackTo
         }
         // Of the extended protocol, what follows in the batch may say more.
         if isQuery, case .none = survey.target { survey.target = .anyShard }

@@ -41,6 +41,8 @@ enum SessionCommand: Equatable {
     /// SAVEPOINT and RELEASE.
     case savepoint
     case rollbackTo
+    /// COMMIT AND CHAIN, ROLLBACK AND CHAIN.
+    case chain
     /// About `pgweir.`, and not understood.
     case malformed
     /// Another SET, RESET or SHOW, or anything else.
@@ -51,7 +53,7 @@ enum SessionCommand: Equatable {
     /// Whether it belongs where the transaction is, whatever hint is in force.
     var isAboutTransaction: Bool {
         switch self {
-        case .begin, .end, .savepoint, .rollbackTo, .setSearchPath: true
+        case .begin, .end, .chain, .savepoint, .rollbackTo, .setSearchPath: true
         case .setHint, .show, .explain, .resetAll, .malformed, .other: false
         }
     }
@@ -176,6 +178,10 @@ private struct CommandReader {
 
     private mutating func finish(_ tag: String, _ text: borrowing RawSpan) -> SessionCommand {
         if word == "work" || word == "transaction" { advance(text) }
+        if take("and", text) {
+            if take("chain", text) { return isAtEnd(text) ? .chain : .other }
+            guard take("no", text), take("chain", text) else { return .other }
+        }
         return isAtEnd(text) ? .end(tag: tag) : .other
     }
 

@@ -138,7 +138,7 @@ extension Worker where Loop: ~Copyable {
                 guard !next.isStatement else { return awaitAnswers(serverSlot, shards, bytes) }
                 let step = try pass(slot, serverSlot, bytes, &offset, to: next.end)
                 guard step == .consumed else { return step }
-                if next.isSync { shards.route.passedEnd() }
+                if next.isSync { shards.route.passedSync() }
                 continue
             }
             let survey =
@@ -163,7 +163,9 @@ extension Worker where Loop: ~Copyable {
             if isSkipped {
                 shards.route.skipped(survey, to: offset)
             } else {
-                shards.route.passed(survey, to: offset, errorCount: errorCount)
+                shards.route.passed(
+                    survey, to: offset, errorCount: errorCount,
+                    isInBlock: servers[serverSlot].session.status != .idle)
                 // Whatever ended before, what it sets stands.
                 if shards.route.awaitsAnswer { servers[serverSlot].session.lastEnd = nil }
             }

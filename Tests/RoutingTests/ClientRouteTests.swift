@@ -147,6 +147,21 @@ import Testing
         #expect(shard(surveying) == "any")
     }
 
+    @Test func `a batch without a block is the transaction of what it sets`() throws {
+        var surveying = try linked()
+        surveying.route.change(HintChange(.shard("s1"), isLocal: true), isInTransaction: true)
+        surveying.route.passed(surveying.survey(sync), to: 5, errorCount: errors, isInBlock: true)
+        #expect(!surveying.route.awaitsAnswer)
+        surveying.route.passed(surveying.survey(sync), to: 5, errorCount: errors)
+        #expect(surveying.route.awaitsAnswer)
+        for text in ["commit and chain", "select 1; commit"] {
+            var other = try linked()
+            other.route.change(HintChange(.shard("s1"), isLocal: true), isInTransaction: true)
+            ask(&other, text)
+            #expect(shard(other) == "refused")
+        }
+    }
+
     @Test(arguments: ["set pgweir.shard = 's9'", "set pgweir.key = 'x'", "set pgweir.key = '1,2'"])
     func `a hint that is not understood is refused and changes nothing`(_ text: String) throws {
         var surveying = try linked()

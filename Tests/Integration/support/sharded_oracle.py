@@ -532,11 +532,12 @@ class Twin:
                     ),
                 ]
             )()
-        say("rollback")
-        say("reset pgweir.key", "set my.key to default")
-        units.append(
-            Unit([Statement("show pgweir.key", other="select current_setting('my.key')")], True)
-        )
+        for sql, other in (
+            ("rollback", None),
+            ("reset pgweir.key", "set my.key to default"),
+            ("show pgweir.key", "select coalesce(current_setting('my.key', true), '')"),
+        ):
+            units.append(Unit([Statement(sql, other=other)], True))
         self.run(units, in_transaction=True, at_once=self.chance(0.4))
 
     # Running.
