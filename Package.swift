@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "pgweir",
             dependencies: [
-                "Admin", "Configuration", "Worker", "EventLoop", "Sharding", "Session",
+                "Admin", "Configuration", "Worker", "Routing", "EventLoop", "Sharding", "Session",
                 "Authentication", "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
             ],
             swiftSettings: strict),
@@ -89,6 +89,7 @@ let package = Package(
         + module(
             "Admin",
             uses: [
-                "Configuration", "Worker", "Session", "Pooling", "EventLoop", "Wire", "Bytes",
+                "Configuration", "Worker", "Routing", "Sharding", "Session", "Pooling",
+                "EventLoop", "Wire", "Bytes",
             ])
 )

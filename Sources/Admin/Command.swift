@@ -4,11 +4,19 @@ enum Command: Equatable {
     case empty
     /// `SHOW what`, in lower case.
     case show(String)
+    /// `SHOW ROUTE …`; nil = the rest was not understood.
+    case route(RouteQuestion?)
     /// `SET key = value`; the key in lower case.
     case set(key: String, value: String)
     case run(Verb, argument: String?)
     /// None of the above: the text as it came.
     case invalid(String)
+
+    /// `FOR 'statement' [IN database]`.
+    struct RouteQuestion: Equatable {
+        let statement: String
+        let database: String?
+    }
 
     enum Verb: String, CaseIterable {
         case pause = "PAUSE"
@@ -23,7 +31,7 @@ enum Command: Equatable {
         case shutdown = "SHUTDOWN"
     }
 
-    /// Longest name and value that are taken, in bytes.
+    /// Longest name and value that are taken, in bytes. Statements are as long as a query.
     static let wordByteCountMax = 255
 
     init(_ text: String) {
@@ -36,7 +44,9 @@ enum Command: Equatable {
         guard let name = reader.word()?.uppercased() else { return nil }
         switch name {
         case "SHOW", "SELECT":
-            guard let what = reader.name(), reader.isAtEnd else { return nil }
+            guard let what = reader.name() else { return nil }
+            if what.lowercased() == "route" { return .route(reader.routeQuestion()) }
+            guard reader.isAtEnd else { return nil }
             return .show(what.lowercased())
         case "SET":
             guard let key = reader.word(), reader.equalsOrTo() else { return nil }
@@ -72,14 +82,24 @@ struct CommandReader {
     /// A name in double quotes, in which two stand for one, or anything up to a blank.
     mutating func name() -> String? {
         skipBlanks()
-        if rest.first == "\"" { return quoted("\"") }
+        if rest.first == "\"" { return quoted("\"", byteCountMax: Command.wordByteCountMax) }
         return take { !$0.isWhitespace && $0 != ";" && $0 != "\"" && $0 != "'" }
     }
 
     /// A value in single quotes, or as `name`.
     mutating func value() -> String? {
         skipBlanks()
-        return rest.first == "'" ? quoted("'") : name()
+        return rest.first == "'" ? quoted("'", byteCountMax: Command.wordByteCountMax) : name()
+    }
+
+    /// What follows SHOW ROUTE, to the end.
+    mutating func routeQuestion() -> Command.RouteQuestion? {
+        guard word()?.uppercased() == "FOR" else { return nil }
+        skipBlanks()
+        guard rest.first == "'", let statement = quoted("'", byteCountMax: .max) else { return nil }
+        if isAtEnd { return Command.RouteQuestion(statement: statement, database: nil) }
+        guard word()?.uppercased() == "IN", let database = name(), isAtEnd else { return nil }
+        return Command.RouteQuestion(statement: statement, database: database)
     }
 
     /// The sign between the key and the value of SET.
@@ -102,7 +122,7 @@ struct CommandReader {
         return String(found)
     }
 
-    private mutating func quoted(_ mark: Character) -> String? {
+    private mutating func quoted(_ mark: Character, byteCountMax: Int) -> String? {
         var text = ""
         var left = rest.dropFirst()
         while let next = left.popFirst() {
@@ -112,7 +132,7 @@ struct CommandReader {
                 text.append(mark)
                 left = left.dropFirst()
             } else {
-                guard text.utf8.count <= Command.wordByteCountMax else { return nil }
+                guard text.utf8.count <= byteCountMax else { return nil }
                 rest = left
                 return text
             }

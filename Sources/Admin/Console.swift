@@ -22,6 +22,7 @@ public final class Console: ConsoleService {
     struct Request: Sendable {
         let query: String
         let client: ClientID
+        let user: String
         let isAdmin: Bool
     }
 
@@ -44,9 +45,11 @@ public final class Console: ConsoleService {
         }
     }
 
-    public func execute(_ query: String, for client: ClientID, isAdmin: Bool) {
+    public func execute(
+        _ query: String, for client: ClientID, user: String, isAdmin: Bool
+    ) {
         requests.withLock {
-            $0.append(Request(query: query, client: client, isAdmin: isAdmin))
+            $0.append(Request(query: query, client: client, user: user, isAdmin: isAdmin))
         }
         bell.signal()
     }

@@ -40,6 +40,7 @@ extension Steward {
         let settings = service.settings
         let isKnown =
             settings.databases[database] != nil || settings.wildcardDatabase != nil
+            || settings.destination(database: database, user: "") != nil
             || service.pools.contains { $0.database == database }
         guard isKnown else { throw error(.invalidDatabase, "no such database: \(database)") }
     }

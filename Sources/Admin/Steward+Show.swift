@@ -3,6 +3,7 @@ internal import Configuration
 internal import EventLoop
 internal import Pooling
 internal import Session
+internal import Sharding
 internal import Wire
 internal import Worker
 
@@ -36,6 +37,8 @@ extension Steward {
         case "totals": return .rows(totals())
         case "lists": return .rows(lists())
         case "config": return .rows(configuration())
+        case "shards": return .rows(shardRows())
+        case "tenants": return .rows(tenantRows())
         case "state": return .rows(stateRows())
         case "workers": return .rows(workers())
         case "sockets": return .rows(socketRows(onlyBusy: false))
@@ -68,6 +71,8 @@ extension Steward {
         \tSHOW PEERS|PEER_POOLS
         \tSHOW SOCKETS|ACTIVE_SOCKETS|LISTS|MEM|STATE|WORKERS
         \tSHOW DNS_HOSTS|DNS_ZONES
+        \tSHOW SHARDS|TENANTS
+        \tSHOW ROUTE FOR '<statement>' [IN <db>]
         \tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
         \tSET key = arg
         \tRELOAD
@@ -131,24 +136,25 @@ extension Steward {
                 clients[pool.database, default: 0] += $0.machine.clientCount
             }
         }
-        let names = Set(settings.databases.keys).union(servers.keys).union(holds.paused)
-            .union(holds.disabled)
+        let tenants = settings.sharding.tenants.values.filter { $0.settings.match == .database }
+        let names = Set(settings.databases.keys).union(tenants.map(\.name)).union(servers.keys)
+            .union(holds.paused).union(holds.disabled)
         for name in names.sorted() {
-            guard let entry = settings.databases[name] ?? settings.wildcardDatabase else {
-                continue
-            }
+            guard let (entry, tenant) = settings.entry(ofDatabase: name) else { continue }
             let lifetime = entry.serverLifetime ?? settings.pool.serverLifetime
+            let serversMax = tenant?.serversMax ?? entry.serversMax ?? settings.pool.serversMax
+            let clientsMax = entry.databaseClientsMax ?? settings.databaseClientsMax
             set.add([
                 name, entry.hosts.isEmpty ? nil : entry.hosts.joined(separator: ","),
                 entry.ports.first.map { "\($0)" } ?? "5432", entry.name ?? name,
-                entry.forcedUser, "\(entry.serversMax ?? settings.pool.serversMax)",
+                entry.forcedUser, "\(serversMax)",
                 "\(entry.serversMin ?? settings.pool.serversMin)",
                 "\(entry.reserveMax ?? settings.pool.reserveMax)",
                 "\(lifetime.components.seconds)", entry.mode?.rawValue,
                 balancing(entry.balancesHosts),
                 "\(entry.databaseServersMax ?? settings.databaseServersMax)",
                 "\(servers[name] ?? 0)",
-                "\(entry.databaseClientsMax ?? settings.databaseClientsMax)",
+                "\(tenant?.clientsMax ?? clientsMax)",
                 "\(clients[name] ?? 0)", holds.isPaused(name) ? "1" : "0",
                 holds.disabled.contains(name) ? "1" : "0",
             ])

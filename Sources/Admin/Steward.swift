@@ -92,6 +92,8 @@ struct Steward: ~Copyable {
             if what == "fds" { throw request.isAdmin ? socketsStay : adminNeeded }
             guard let answer = show(what) else { throw invalid("SHOW \(what)") }
             return answer
+        case .route(let question):
+            return .rows(try routeRows(question, user: request.user))
         case .set(let key, let value):
             if Steward.assumedParameters[key] != nil {
                 return .notice(

@@ -7,7 +7,7 @@ internal import Worker
 extension Interpreter {
     mutating func finishSharding() {
         // SET changes one key of the service and says nothing of shards.
-        guard written != WrittenSharding() else { return }
+        guard written != WrittenSharding() else { return refuseSessionMode() }
         var sharding = ShardingSettings()
         for name in written.clusters.sorted() { sharding.clusters[name] = cluster(name) }
         for name in written.maps.keys.sorted() {
@@ -48,6 +48,7 @@ extension Interpreter {
                 if replica.host.isEmpty { fail(.server, place, "host", "required") }
                 shard.replicas.append(replica)
             }
+            warnAboutReplicas(shard, owner)
             if let twin = shards.first(where: { $0.primary == shard.primary }),
                 !shard.primary.host.isEmpty
             {
@@ -62,6 +63,13 @@ extension Interpreter {
             fail(.cluster, name, nil, "no shards; write [[clusters.\(name).shards]]")
         }
         return Cluster(name: name, shards: shards)
+    }
+
+    private mutating func warnAboutReplicas(_ shard: Shard, _ owner: String) {
+        guard !shard.replicas.isEmpty else { return }
+        let first = position(.server, owner: Part.path(of: owner, "replicas", 0))
+        warnings.append(
+            first.problem("replicas", "ignored; replicas are read by nobody yet"))
     }
 
     private mutating func primary(_ owner: String) -> ShardServer {
@@ -169,6 +177,22 @@ extension Interpreter {
                 .database, name, isSet("pool_mode", in: .database, owner: name) ? "pool_mode" : nil,
                 "a database on several shards needs pool_mode = transaction or statement")
         }
+        let mapped = draft.sharding.tenants.values.filter {
+            if case .map = $0.destination { true } else { false }
+        }
+        for tenant in mapped.sorted(by: { $0.name < $1.name })
+        where draft.settings.session.mode == .session {
+            fail(
+                .tenant, tenant.name, nil,
+                "a tenant on several shards needs pool_mode = transaction or statement")
+        }
+        guard draft.sharding.hasMap else { return }
+        for (name, user) in users.sorted(by: { $0.key < $1.key }) where user.mode == .session {
+            let position = position(.user, owner: name, "pool_mode")
+            warnings.append(
+                position.problem(
+                    "pool_mode", "ignored in databases on several shards: transaction there"))
+        }
     }
 
     // MARK: Databases and tenants
@@ -220,6 +244,11 @@ extension Interpreter {
 
     private mutating func tenant(_ name: String, _ sharding: ShardingSettings) -> Tenant? {
         guard let tenant = written.tenants[name] else { return nil }
+        if isSet("weight", in: .tenant, owner: name) {
+            warnings.append(
+                position(.tenant, owner: name, "weight").problem(
+                    "weight", "ignored; tenants that wait are not weighed yet"))
+        }
         if tenant.settings.match == .database {
             if name == "pgbouncer" || name == "pgweir" {
                 fail(.tenant, name, nil, "this name is the console's; no database can have it")

@@ -103,6 +103,12 @@ extension SettingKey {
             "Ask every server after each transaction what is left in its session, whatever the "
                 + "texts show; what they did not show is logged. One more query for each "
                 + "transaction."),
+        .service(
+            "function_check_interval", \.settings.session.functionCheckInterval, .duration,
+            "How often a database is asked whether functions that leave something in a session, "
+                + "and what calls them (triggers, views, defaults), were changed past pgweir. "
+                + "0 = functions are not looked into, and what they leave is not seen."
+        ).only(.toml),
     ]
 
     static let pools: [SettingKey] = [

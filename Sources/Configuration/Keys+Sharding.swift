@@ -30,7 +30,8 @@ extension SettingKey {
         SettingKey(
             name: "name", section: .shard, landing: .shard(.always(\.name, .text)),
             meaning: "Name of the shard, as places and hints have it. Beside it stand `primary`, "
-                + "a server, and `replicas`, a list of servers.", formats: [.toml])
+                + "a server, and `replicas`, a list of servers that nobody reads yet.",
+            formats: [.toml])
     ]
 
     static let shardServers: [SettingKey] = [
@@ -178,6 +179,7 @@ extension SettingKey {
             "For this tenant, seconds. 0 = none."),
         .tenant(
             "weight", \.settings.weight, .count(1...1000),
-            "Share of the servers when tenants wait: twice the weight, twice the share."),
+            "Share of the servers when tenants wait: twice the weight, twice the share. Ignored "
+                + "in this version."),
     ]
 }

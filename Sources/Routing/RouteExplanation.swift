@@ -15,7 +15,12 @@ public struct RouteExplanation: Equatable, Sendable {
             shard = map.shards[index]
             role = "primary"
             self.rule = "\(rule)"
-            reason = "map \(map.name) places the key"
+            reason =
+                switch rule {
+                case .place, .remainder: "map \(map.name) places the key"
+                case .hint: "a hint names the shard"
+                case .unkeyed: "it names no key; map \(map.name) says where such statements go"
+                }
         case .anyShard(let isCatalog):
             (shard, role, rule) = ("any", "primary", "")
             reason = isCatalog ? "catalogs are on every shard" : "the answer is the same everywhere"

@@ -34,6 +34,8 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
     /// DROP DATABASE and the like: nothing is left behind, but nobody else may be connected to
     /// `StatementFacts.databases`.
     public static let wholeDatabases = Suspicions(rawValue: 1 << 13)
+    /// CREATE FUNCTION and the like: what other texts leave may be more from now on.
+    public static let definitions = Suspicions(rawValue: 1 << 14)
 
     /// What a text that runs code which it does not show (DO, CALL) may leave behind.
     public static let anything: Suspicions = [
@@ -50,6 +52,7 @@ extension Suspicions: CustomStringConvertible {
         (.seed, "setseed"), (.sequenceReads, "sequence reads"),
         (.sequenceWrites, "sequence values"), (.preparedStatements, "PREPARE"),
         (.removals, "removals"), (.creations, "creations"), (.wholeDatabases, "databases"),
+        (.definitions, "definitions"),
     ]
 
     /// For users: what keeps a server.

@@ -101,9 +101,26 @@ extension StatementScanner {
         noteCreate()
         suspect(.creations)
         if take("database", text) { return createDatabase(text) }
-        if take("or", text) { _ = take("replace", text) }
+        define(text)
         _ = take("global", text) || take("local", text)
         if take("temp", text) || take("temporary", text) { suspect(.temporaryObjects) }
+    }
+
+    mutating func alter(_ text: borrowing RawSpan) {
+        if take("database", text) { return alterDatabase(text) }
+        define(text)
+    }
+
+    /// Behind CREATE or ALTER: whether functions may be others than they were. All else that can
+    /// make one be called names it, or names what calls it already.
+    mutating func define(_ text: borrowing RawSpan) {
+        noteDefinition()
+        if take("or", text) { _ = take("replace", text) }
+        guard let token = peek(text), token.kind == .word else { return }
+        for word in ["function", "procedure", "routine", "extension", "schema"]
+        where isWord(token, word, text) {
+            suspect(.definitions)
+        }
     }
 
     // MARK: Names

@@ -15,33 +15,47 @@ public struct StatementScanner: ~Copyable {
     private var isInCreate = false
     /// Whether what stands in quotes is code that runs.
     private var readsQuotes = false
+    /// CREATE, ALTER: what it names may make more names suspect.
+    private(set) var isDefinition = false
+    /// Names whose use leaves something; nil = none.
+    let names: SuspectNames?
+    /// What one of them is called with may be names of parameters.
+    var takesParameters = false
+    var literals: [String] = []
 
-    /// The facts of `text` in `range`.
+    /// The facts of `text` in `range`. `names`: those of its database that leave something.
     public static func facts(
-        of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool = true
+        of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool = true,
+        names: SuspectNames? = nil
     ) -> StatementFacts {
-        var scanner = StatementScanner(range, standardConformingStrings)
+        var scanner = StatementScanner(range, standardConformingStrings, names)
         scanner.scan(text)
         var facts = StatementFacts()
         swap(&facts, &scanner.facts)
         return facts
     }
 
-    private init(_ range: Range<Int>, _ standardConformingStrings: Bool) {
+    init(
+        _ range: Range<Int>, _ standardConformingStrings: Bool, _ names: SuspectNames?
+    ) {
+        self.names = names
         lexer = Lexer(
             from: range.lowerBound, standardConformingStrings: standardConformingStrings)
         end = range.upperBound
     }
 
     private mutating func scan(_ text: borrowing RawSpan) {
+        if let names, names.includesUnnamed { add(names.all) }
         while let first = next(text) {
             if first.kind == .semicolon { continue }
             facts.statementCount += 1
             isInCreate = false
+            isDefinition = false
             readsQuotes = false
             if first.kind == .word { begin(text, first) }
             finish(text)
         }
+        if takesParameters { touchLiterals() }
     }
 
     mutating func next(_ text: borrowing RawSpan) -> Token? {
@@ -49,12 +63,19 @@ public struct StatementScanner: ~Copyable {
             peeked = nil
             return token
         }
-        return lexer.next(in: text, before: end)
+        return read(text)
     }
 
     mutating func peek(_ text: borrowing RawSpan) -> Token? {
-        if peeked == nil { peeked = lexer.next(in: text, before: end) }
+        if peeked == nil { peeked = read(text) }
         return peeked
+    }
+
+    /// Every token comes by here once, whoever looks at it.
+    private mutating func read(_ text: borrowing RawSpan) -> Token? {
+        let token = lexer.next(in: text, before: end)
+        if let names, let token { compare(token, with: names, text) }
+        return token
     }
 
     /// Goes on behind the next token if it is `word`.
@@ -76,7 +97,7 @@ public struct StatementScanner: ~Copyable {
         switch text.uint8(at: first.range.lowerBound) | 0x20 {
         case UInt8(ascii: "a"):
             if isWord(first, "abort", text) { rollback(text) }
-            if isWord(first, "alter", text), take("database", text) { alterDatabase(text) }
+            if isWord(first, "alter", text) { alter(text) }
         case UInt8(ascii: "b"):
             if isWord(first, "begin", text) { facts.block = .opens }
         case UInt8(ascii: "c"):
@@ -147,7 +168,7 @@ public struct StatementScanner: ~Copyable {
     }
 
     /// A body of code: of its words, those count that would count outside of it.
-    private mutating func readCode(in token: Token, _ text: borrowing RawSpan) {
+    mutating func readCode(in token: Token, _ text: borrowing RawSpan) {
         var quote = token.range.lowerBound
         while quote < token.range.upperBound, Lexer.startsWord(text.uint8(at: quote)) { quote += 1 }
         var start = quote + 1
@@ -158,12 +179,14 @@ public struct StatementScanner: ~Copyable {
             start += 1
         }
         guard start < token.range.upperBound else { return }
-        var inner = StatementScanner(start..<token.range.upperBound, true)
+        var inner = StatementScanner(start..<token.range.upperBound, true, names)
         inner.readsQuotes = true
         while let word = inner.next(text) {
             switch word.kind {
             case .word where inner.isWord(word, "set", text): inner.set(text)
             case .word where inner.isWord(word, "reset", text): inner.reset(text)
+            case .word where inner.isWord(word, "create", text): inner.define(text)
+            case .word where inner.isWord(word, "alter", text): inner.define(text)
             case .word, .quotedIdentifier: inner.note(word, text)
             case .string, .dollarString: inner.readCode(in: word, text)
             default: break
@@ -174,7 +197,7 @@ public struct StatementScanner: ~Copyable {
         if !inner.facts.boundNames.isEmpty { facts.suspicions.insert(.anyParameter) }
     }
 
-    private mutating func note(_ token: Token, _ text: borrowing RawSpan) {
+    mutating func note(_ token: Token, _ text: borrowing RawSpan) {
         let quote = token.kind == .quotedIdentifier ? 1 : 0
         let name =
             token.range.lowerBound
@@ -261,5 +284,16 @@ public struct StatementScanner: ~Copyable {
     mutating func noteBlock(_ effect: BlockEffect) { facts.block = effect }
     mutating func noteRemoval(_ removal: ChannelRemoval) { facts.channelRemovals.append(removal) }
     mutating func noteCreate() { isInCreate = true }
+    mutating func noteDefinition() { isDefinition = true }
+    /// What stands behind a name of the text may leave this.
+    mutating func add(_ leavings: Leavings) {
+        facts.suspicions.formUnion(leavings.suspicions)
+        for parameter in leavings.parameters where !facts.parameters.contains(parameter) {
+            facts.parameters.append(parameter)
+        }
+        if leavings.resetsAll { facts.resetsAll = true }
+        if leavings.suspicions.contains(.anyParameter) { takesParameters = true }
+    }
+
     mutating func noteResetAll() { facts.resetsAll = true }
 }

@@ -47,10 +47,6 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard sharesServers else {
-            server.expect(Expectation(.bind))
-            return .pass
-        }
         guard let portalEnd = bytes.firstOffset(of: 0, in: piece.body),
             let nameEnd = bytes.firstOffset(of: 0, in: portalEnd + 1..<piece.body.upperBound)
         else {
@@ -63,7 +59,7 @@ extension ClientSession {
             portal: piece.body.lowerBound..<portalEnd, statement: portalEnd + 1..<nameEnd)
         if bind.statement.isEmpty {
             if isUnnamedInDoubt(server) { return .stalled }
-            let facts = unnamedFacts(store)
+            let facts = facts(of: unnamed.current, unnamedFacts(store), store)
             if let facts {
                 guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
                 if mustAwaitHandover(facts.facts, server) { return .stalled }
@@ -92,17 +88,17 @@ extension ClientSession {
             server.expect(Expectation(.bind))
             return .pass
         }
-        if let facts = known.facts {
+        let facts = facts(of: known.statement, known.facts, store)
+        if let facts {
             guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
             if mustAwaitHandover(facts.facts, server) { return .stalled }
         }
         guard
             let actual = provideUses(
-                of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,
-                store)
+                of: known.statement, facts, server: &server, toServer: &toServer, bytes, store)
         else { return .stalled }
         defer { actual.release(store) }
-        if let facts = known.facts?.facts {
+        if let facts = facts?.facts {
             forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
             announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
             noteBind(

@@ -125,10 +125,10 @@ extension ClientSession {
     ) -> (changes: [NameChange], hasWritten: Bool) {
         var changes: [NameChange] = []
         var hasWritten = false
-        if resolved.runsUnknown { traces.suspectAnything() }
+        if resolved.runsUnknown { suspectEverything() }
         for use in resolved.uses {
             server.replacedNames[use.statement] = use.name
-            if let facts = use.facts, use.kind == .execute {
+            if use.kind == .execute, let facts = facts(of: use.statement, use.facts, store) {
                 note(facts.facts)
                 noteRemovals(facts.facts)
             }

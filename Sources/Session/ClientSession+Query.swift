@@ -18,7 +18,8 @@ extension ClientSession {
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = textRange(piece, bytes)
         let facts = StatementScanner.facts(
-            of: bytes, in: text, standardConformingStrings: hasConformingStrings)
+            of: bytes, in: text, standardConformingStrings: hasConformingStrings,
+            names: functions)
         if mustAwaitHandover(facts, server) { return .stalled }
         var names: ResolvedNames?
         if piece.closes, !facts.nameUses.isEmpty {
@@ -33,7 +34,7 @@ extension ClientSession {
             facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
         noteRemovals(facts)
         // Of a text that is not there whole, the rest may hold anything.
-        if !piece.closes { traces.suspectAnything() }
+        if !piece.closes { suspectEverything() }
         waitsForReset = facts.isAwaited
         // Behind what goes ahead of it, because it may write the query.
         var handling = Handling.pass

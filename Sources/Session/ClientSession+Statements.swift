@@ -9,10 +9,6 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard sharesServers else {
-            server.expect(Expectation(.parse))
-            return .pass
-        }
         let length = piece.body.count + scanner.bodyByteCountLeft
         guard !piece.body.isEmpty || piece.closes else { return .incomplete }
         let isUnnamed = !piece.body.isEmpty && bytes.uint8(at: piece.body.lowerBound) == 0
@@ -30,10 +26,7 @@ extension ClientSession {
                 return parseRenamed(
                     statement, facts, server: &server, toServer: &toServer, bytes, store)
             }
-            if let facts = facts?.facts {
-                forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
-                announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
-            }
+            prepareServer(for: statement, facts, server: &server, toServer: &toServer, bytes, store)
             unnamed.change(to: statement, facts: facts)
             server.setUnnamed(statement, store)
             server.expect(Expectation(.parse, changesUnnamed: true))
@@ -59,17 +52,10 @@ extension ClientSession {
         let statement = store.intern(bytes.extracting(definition))
         let facts = facts(of: statement, definition, bytes, store)
         guard
-            let actual = provideUses(
-                of: statement, facts, server: &server, toServer: &toServer, bytes, store)
-        else {
-            store.release(statement)
-            return .stalled
-        }
+            let actual = provideNew(
+                statement, facts, server: &server, toServer: &toServer, bytes, store)
+        else { return .stalled }
         defer { actual.release(store) }
-        if let facts = facts?.facts {
-            forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
-            announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
-        }
         names.parsed(name, as: statement, facts: facts)
         if server.statements.useIfThere(actual.statement) {
             if server.surelyParses(facts) {
@@ -92,15 +78,10 @@ extension ClientSession {
         toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) -> Handling {
         guard
-            let actual = provideUses(
-                of: statement, facts, server: &server, toServer: &toServer, bytes, store)
-        else {
-            store.release(statement)
-            return .stalled
-        }
+            let actual = provideNew(
+                statement, facts, server: &server, toServer: &toServer, bytes, store)
+        else { return .stalled }
         defer { actual.release(store) }
-        forgetSequences(facts.facts, server: &server, toServer: &toServer, bytes, store)
-        announceRemovals(facts.facts, server: &server, toServer: &toServer, bytes, store)
         unnamed.change(to: statement, facts: facts)
         server.setUnnamed(actual.statement, store)
         toServer.spill(bytes)
@@ -110,6 +91,33 @@ extension ClientSession {
         }
         server.expect(.parse, of: actual.names.text, changesUnnamed: true)
         return .replaced(passesRest: false)
+    }
+
+    /// What a server is to have for `statement`, which is being parsed; it is ready for that then.
+    /// nil = an answer that is still to come decides; the Parse's use of the statement has ended.
+    private mutating func provideNew(
+        _ statement: UInt64, _ facts: SharedFacts?, server: inout ServerSession,
+        toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) -> ActualStatement? {
+        guard
+            let actual = provideUses(
+                of: statement, facts, server: &server, toServer: &toServer, bytes, store)
+        else {
+            store.release(statement)
+            return nil
+        }
+        prepareServer(for: statement, facts, server: &server, toServer: &toServer, bytes, store)
+        return actual
+    }
+
+    /// Sends ahead of a Parse what its text wants to have behind it. `facts`: what the text shows.
+    private mutating func prepareServer(
+        for statement: UInt64, _ facts: SharedFacts?, server: inout ServerSession,
+        toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) {
+        guard let facts = self.facts(of: statement, facts, store)?.facts else { return }
+        forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
+        announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
     }
 
     /// What a server is to have for `statement`: as a rule that one. Has the server know what its
@@ -139,7 +147,7 @@ extension ClientSession {
         else { return false }
         let facts = StatementScanner.facts(
             of: bytes, in: definition.lowerBound..<end,
-            standardConformingStrings: hasConformingStrings)
+            standardConformingStrings: hasConformingStrings, names: functions)
         return mustAwaitHandover(facts, server)
     }
 
@@ -153,9 +161,10 @@ extension ClientSession {
         let text = piece.body.lowerBound + 1..<piece.body.upperBound
         let end = bytes.firstOffset(of: 0, in: text) ?? text.upperBound
         let facts = StatementScanner.facts(
-            of: bytes, in: text.lowerBound..<end, standardConformingStrings: hasConformingStrings)
+            of: bytes, in: text.lowerBound..<end, standardConformingStrings: hasConformingStrings,
+            names: functions)
         note(facts)
-        if !piece.closes { traces.suspectAnything() }
+        if !piece.closes { suspectEverything() }
         announceRemovals(
             facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
         noteRemovals(facts)
@@ -225,10 +234,6 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard sharesServers else {
-            server.expect(Expectation(.describe))
-            return .pass
-        }
         guard piece.closes else { return try holdNames(piece, ClientTag.describe) }
         guard let nameRange = statementName(in: piece, of: bytes) else {
             server.expect(Expectation(.describe))
@@ -274,10 +279,6 @@ extension ClientSession {
         _ piece: FramePiece, of bytes: borrowing RawSpan, server: inout ServerSession,
         toServer: inout Outgoing, toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) -> Handling {
-        guard sharesServers else {
-            server.expect(Expectation(.close))
-            return .pass
-        }
         guard piece.closes else { return try holdNames(piece, ClientTag.close) }
         guard let nameRange = statementName(in: piece, of: bytes) else {
             server.expect(Expectation(.close))

@@ -1,5 +1,5 @@
 public import Bytes
-internal import SQL
+public import SQL
 public import Wire
 
 /// One logged-in client's side of the protocol: what its messages need, what names it gave.
@@ -23,6 +23,12 @@ public struct ClientSession: ~Copyable {
     public var channels: ClientChannels?
     /// Tells it from all other clients of this process, now and later.
     public var identity: UInt64 = 0
+    /// Names of its database whose use leaves something; nil = none.
+    public internal(set) var functions: SuspectNames?
+    /// As of when that is, by the count of the process.
+    public var functionsEpoch: UInt64 = 0
+    /// What texts of statements say with those names in mind.
+    var factsByStatement: [UInt64: SharedFacts?] = [:]
     /// What it is told by a ReadyForQuery while it has no server: a transaction may have been begun
     /// that no server knows of yet.
     public var statusUnlinked = TransactionStatus.idle
@@ -229,6 +235,11 @@ extension ClientSession {
         if server.copy == .fromClient, let handling = handleInCopy(tag, server: &server) {
             return handling
         }
+        if !sharesServers, let kind = Self.kind(ofBatched: tag) {
+            if kind == .parse, piece.closes { server.tally.clientParseCount += 1 }
+            server.expect(Expectation(kind))
+            return .pass
+        }
         switch tag {
         case ClientTag.query:
             return handleQuery(
@@ -262,7 +273,7 @@ extension ClientSession {
             return .pass
         case ClientTag.functionCall:
             // It names a function by a number only.
-            if sharesServers { traces.suspectAnything() }
+            if sharesServers { suspectEverything() }
             server.expect(Expectation(.functionCall))
             return .pass
         case ClientTag.parse:
@@ -282,6 +293,17 @@ extension ClientSession {
                 store: store)
         default:
             throw .clientUnexpected(tag: tag)
+        }
+    }
+
+    /// Of messages that name statements.
+    private static func kind(ofBatched tag: UInt8) -> Expectation.Kind? {
+        switch tag {
+        case ClientTag.parse: .parse
+        case ClientTag.bind: .bind
+        case ClientTag.describe: .describe
+        case ClientTag.close: .close
+        default: nil
         }
     }
 

@@ -6,7 +6,24 @@ internal import Wire
 
 extension ServerSession {
     /// Whether a question is under way.
-    public var isQuestioned: Bool { question != nil }
+    public var isQuestioned: Bool { question != nil || listing != nil }
+
+    /// Asks which names of its database leave something; what was listed has `mark`.
+    public mutating func askForFunctions(
+        mark: String, toServer: inout ByteBuffer, store: any StatementStore
+    ) {
+        listing = FunctionListing()
+        expectOwnQuery(store)
+        let version = parameters.reported["server_version"] ?? ""
+        ClientMessages.query(FunctionListing.sql(mark: mark, version: version), to: &toServer)
+    }
+
+    /// What it has said, or nil if it was not asked; ends the asking.
+    public mutating func takeListing() -> FunctionListing? {
+        let taken = listing
+        listing = nil
+        return taken
+    }
 
     /// Asks what `client` may have left, if there is a doubt. Returns whether an answer is to come;
     /// otherwise the client's traces are settled.

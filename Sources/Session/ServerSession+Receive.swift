@@ -112,7 +112,7 @@ extension ServerSession {
             true
         case ServerTag.commandComplete: length <= 64
         case ServerTag.errorResponse: length <= 8192 || ledger.head?.disposition == .swallow
-        case ServerTag.dataRow: question != nil && ledger.head?.disposition == .swallow
+        case ServerTag.dataRow: isQuestioned && ledger.head?.disposition == .swallow
         default: false
         }
     }
@@ -126,6 +126,7 @@ extension ServerSession {
         case ServerTag.dataRow, ServerTag.copyData, ServerTag.copyDone:
             if tag == ServerTag.dataRow, ledger.head?.disposition == .swallow {
                 question?.read(bytes.extracting(piece.body))
+                listing?.read(bytes.extracting(piece.body))
             }
             return try headIsForwarded(tag) { $0 == .execute || $0 == .query }
         case ServerTag.noticeResponse:
@@ -139,7 +140,7 @@ extension ServerSession {
             let isFatal = ErrorFields(body: body).isFatal
             errorCount += 1
             lastEnd = .rolledBack
-            if isFatal, isReleasable, client.sharesServers, client.traces.isClean,
+            if isFatal, isReleasable || listing != nil, client.sharesServers, client.traces.isClean,
                 hears.isEmpty, handover == .none
             {
                 // Its client has all its answers and leaves nothing here: another server will do.

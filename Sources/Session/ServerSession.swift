@@ -34,6 +34,8 @@ public struct ServerSession: ~Copyable {
     public var ownQuery = OwnQuery.none
     /// What it was asked before its release, and what it said.
     var question: StateQuestion?
+    /// What it says of its database's functions, while it is asked.
+    var listing: FunctionListing?
     /// Syncs that came in a COPY FROM STDIN behind its last data, and were not passed on.
     var syncsHeld = 0
     /// Errors that it has reported.
@@ -181,6 +183,7 @@ public struct ServerSession: ~Copyable {
     public mutating func unlinked() {
         isUnnamedOfThisLink = false
         question = nil
+        listing = nil
         surprise = nil
         handover = .none
         statements.endBatch()

@@ -51,6 +51,9 @@ public struct SessionSettings: Sendable, Equatable {
     public var channelsMax = 1_000
     /// Ask every server what its client has left, whatever the texts say. `audit_releases`.
     public var auditsReleases = false
+    /// How old may be what is known of functions; zero = they are not looked into.
+    /// `function_check_interval`.
+    public var functionCheckInterval: Duration = .seconds(10)
 
     public init() {}
 }

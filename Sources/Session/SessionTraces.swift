@@ -19,6 +19,8 @@ public struct SessionTraces: Sendable {
     private(set) var isPathInDoubt = false
     /// The client has read what nextval() left, so that its servers are kept from then on.
     var readsSequences = false
+    /// A text may have changed what others leave, since somebody last looked.
+    public var definesFunctions = false
     /// It has called nextval() since its server was linked, or inserted something.
     var hasWrittenSequences = false
 
@@ -36,7 +38,9 @@ public struct SessionTraces: Sendable {
         suspected.formUnion(
             suspicions.subtracting([
                 .sequenceReads, .sequenceWrites, .creations, .removals, .wholeDatabases,
+                .definitions,
             ]))
+        if suspicions.contains(.definitions) { definesFunctions = true }
         // What holds the server may be gone now: it is asked again.
         if suspicions.contains(.removals), !pins.isEmpty || isAsked {
             suspected.insert(.removals)
@@ -64,6 +68,15 @@ public struct SessionTraces: Sendable {
     }
 
     mutating func suspectAnything() { suspected.formUnion(.anything) }
+
+    /// The client may have used any of `leavings`, and of what nobody knows yet.
+    mutating func suspectAll(of leavings: Leavings?) {
+        suspectAnything()
+        for parameter in leavings?.parameters ?? [] where touched[parameter.name] == nil {
+            touch(parameter.name)
+        }
+    }
+
     mutating func suspectAnyParameter() { suspected.insert(.anyParameter) }
 
     /// The server has answered, and the client's parameters are known.

@@ -97,23 +97,29 @@ public struct StateQuestion: Sendable {
 
     /// Reads a DataRow's body. Source: PostgreSQL documentation, "Message Formats", DataRow.
     mutating func read(_ row: borrowing RawSpan) {
-        guard row.byteCount >= 2 else { return }
+        let values = Self.values(row)
+        let count = namesStart + names.count + witnesses.count
+        if values.count == count { answer = values }
+    }
+
+    /// The columns of a DataRow's body; nil = NULL. None if it is malformed.
+    static func values(_ row: borrowing RawSpan) -> [String?] {
+        guard row.byteCount >= 2 else { return [] }
         var offset = 2
         var values: [String?] = []
         for _ in 0..<Int(row.uint16BigEndian(at: 0)) {
-            guard offset + 4 <= row.byteCount else { return }
+            guard offset + 4 <= row.byteCount else { return [] }
             let length = Int(Int32(bitPattern: row.uint32BigEndian(at: offset)))
             offset += 4
             guard length >= 0 else {
                 values.append(nil)
                 continue
             }
-            guard length <= row.byteCount - offset else { return }
+            guard length <= row.byteCount - offset else { return [] }
             values.append(row.string(in: offset..<offset + length))
             offset += length
         }
-        let count = namesStart + names.count + witnesses.count
-        if values.count == count { answer = values }
+        return values
     }
 
     private var namesStart: Int { kinds.count + (asksAllParameters ? 1 : 0) }

@@ -101,6 +101,13 @@ public struct ShardingSettings: Sendable, Equatable {
         clusters.isEmpty && routers.isEmpty && databases.isEmpty && tenants.isEmpty
     }
 
+    /// Whether a database or a tenant is on several shards.
+    public var hasMap: Bool {
+        (databases.values + tenants.values.map(\.destination)).contains {
+            if case .map = $0 { true } else { false }
+        }
+    }
+
     /// These settings come after `old`: what is the same stays the same object, with the plans that
     /// were made for it; if anything differs, the version is the next one.
     public mutating func succeed(_ old: ShardingSettings) {

@@ -155,7 +155,11 @@ struct Planner {
         switch kind {
         case "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt":
             try query(statement, parent: nil)
-            return try verdict()
+            let verdict = try verdict()
+            if case .unkeyed(_, let refusal) = verdict, comparesKey(statement, isCondition: false) {
+                return .refused(refusal)
+            }
+            return verdict
         case "ExplainStmt", "DeclareCursorStmt":
             guard let inner = node["query"] else {
                 throw Self.refusal("Its parse tree was not understood.")
@@ -237,6 +241,30 @@ struct Planner {
             unique.append(condition)
         }
         return .keyed(unique, isWrite: isWrite)
+    }
+
+    /// Whether a WHERE compares a key with something that is not a column: then the statement names
+    /// a key, in a way that was not understood.
+    private func comparesKey(_ node: ParseNode, isCondition: Bool) -> Bool {
+        switch node {
+        case .array(let items):
+            return items.contains { comparesKey($0, isCondition: isCondition) }
+        case .object(let fields):
+            if isCondition, let reference = fields["ColumnRef"] {
+                let name = reference["fields"]?.items.last?["String"]?["sval"]?.text
+                return relations.contains { $0.columns.contains { $0 == name } }
+            }
+            if isCondition, let sides = fields["A_Expr"], sides["lexpr"]?["ColumnRef"] != nil,
+                sides["rexpr"]?["ColumnRef"] != nil
+            {
+                return false
+            }
+            return fields.contains {
+                comparesKey($1, isCondition: isCondition || $0 == "whereClause")
+            }
+        case .string, .number, .boolean, .null:
+            return false
+        }
     }
 
     private mutating func propagate() {

@@ -31,10 +31,18 @@ struct Client: ~Copyable {
     let socket: Int32
     let isUnix: Bool
     var phase = ClientPhase.login
-    var login: ClientLogin?
+    /// nil = it has logged in.
+    var login: ClientLogin? {
+        get { loginBox?.login }
+        set { loginBox = newValue.map(LoginBox.init) }
+    }
+    /// Apart, because it is large, and most clients have none.
+    private var loginBox: LoginBox?
     var session: ClientSession
     var pool: Pool? { didSet { poolName = pool.map(PoolName.init) ?? PoolName() } }
     private(set) var poolName = PoolName()
+    /// Of whose database its session knows functions.
+    var functionsPool = PoolID(number: 0)
     /// nil = its database is on one server.
     var shards: ClientShards?
     var tls: TLSConnection?
@@ -72,10 +80,16 @@ struct Client: ~Copyable {
         self.socket = socket
         self.isUnix = isUnix
         self.session = session
-        login = ClientLogin()
         connectedAt = now
         requestedAt = now
+        loginBox = LoginBox(ClientLogin())
     }
+}
+
+private final class LoginBox {
+    let login: ClientLogin
+
+    init(_ login: ClientLogin) { self.login = login }
 }
 
 /// Bytes held of a client that is not read any further, at most about this many.

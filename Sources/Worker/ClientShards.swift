@@ -112,13 +112,6 @@ extension Worker where Loop: ~Copyable {
         return made
     }
 
-    private static var sessionMode: ErrorReply {
-        ErrorReply(
-            .fatal, .featureNotSupported,
-            "a database on several shards is not to be used in session mode",
-            hint: "Set pool_mode = transaction for the user.")
-    }
-
     /// For a client that logs in; nil = its database is on one server.
     mutating func clientShards(_ request: StartupRequest) throws(ErrorReply) -> ClientShards? {
         guard
@@ -151,7 +144,6 @@ extension Worker where Loop: ~Copyable {
                     database: request.database, user: request.user,
                     shard: router.router.map.shards[shard])
             else { continue }
-            guard profile.session.mode != .session else { throw Self.sessionMode }
             if chosen == nil { chosen = (profile, shard) }
             let isDown = service.pool(for: profile).state.withLock {
                 $0.machine.isFailing(at: now)

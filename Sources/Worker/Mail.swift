@@ -56,7 +56,7 @@ public enum Mail: Sendable {
 /// The virtual database: gets whole queries, answers by `Mail.consoleReply`.
 public protocol ConsoleService: AnyObject, Sendable {
     /// `isAdmin`: may do everything; otherwise SHOW only.
-    func execute(_ query: String, for client: ClientID, isAdmin: Bool)
+    func execute(_ query: String, for client: ClientID, user: String, isAdmin: Bool)
 }
 
 /// One client as the console shows it.

@@ -2,6 +2,7 @@ internal import Bytes
 internal import EventLoop
 internal import Pooling
 internal import Session
+internal import Sharding
 internal import Wire
 
 /// What a worker must know of a pool's settings at every message, ready to compute with: each
@@ -24,7 +25,8 @@ struct PoolLimits {
     /// 0 = no limit.
     let pinnedMax: Int
     let auditsReleases: Bool
-    let channelsMax: Int
+    let readsFunctions: Bool
+    var channelsMax: Int
     let notificationByteCountMax: Int
     /// Whether anything is due of a client that has a server.
     let watchesLinked: Bool
@@ -38,6 +40,7 @@ struct PoolLimits {
         pinPolicy = session.pinPolicy
         pinnedMax = session.pinnedMax
         auditsReleases = session.auditsReleases
+        readsFunctions = session.functionCheckInterval > .zero
         channelsMax = session.channelsMax
         notificationByteCountMax = session.notificationByteCountMax
         queryTimeout = Limit(session.queryTimeout)
@@ -111,6 +114,12 @@ extension Worker where Loop: ~Copyable {
         while poolLimits.count <= place { poolLimits.append(nil) }
         var made = pool.state.withLock { PoolLimits($0.profile.session, $0.profile.pool) }
         made.pool = pool.id
+        if pool.shard != nil,
+            case .map(_, _)? = settings.destination(database: pool.database, user: pool.user)
+        {
+            // A listener hears one shard only: who listens keeps its server.
+            made.channelsMax = 0
+        }
         poolLimits[place] = made
         if made.watchesLinked || made.watchesIdle { watchesClients = true }
         return made

@@ -1,7 +1,7 @@
 public import Authentication
 public import Pooling
 public import Session
-internal import Sharding
+public import Sharding
 internal import Wire
 
 /// What holds for one database and user after all precedence rules: user, then database, then the
@@ -11,6 +11,10 @@ public struct PoolProfile: Sendable, Equatable {
     public var database: String
     /// Which part of the database; nil = it is on one server.
     public var shard: String?
+    /// The cluster of that shard.
+    public var cluster: String?
+    /// Of `[tenants]`; nil = the database itself.
+    public var tenant: String?
     /// As clients log in.
     public var user: String
     public var hosts: [String]
@@ -29,6 +33,7 @@ public struct PoolProfile: Sendable, Equatable {
     public var userServersMax: Int
     public var databaseClientsMax: Int
     public var userClientsMax: Int
+    public var tenantClientsMax: Int
 
     /// Where servers are: each of `hosts` with its port.
     var places: [ServerPlace] {
@@ -72,24 +77,27 @@ extension ServiceSettings {
         let person = users[entry.forcedUser ?? user]
         let serverUser = entry.forcedUser ?? user
         let forced = entry.forcedPassword.map { Secret.plain($0) }
+        var session = session(entry, person, tenant?.settings)
+        // The statements of such a session go to several servers.
+        if case .map? = destination, session.mode == .session { session.mode = .transaction }
         return PoolProfile(
-            database: database, shard: place?.name, user: serverUser, hosts: entry.hosts,
-            ports: entry.ports, balancesHosts: entry.balancesHosts,
-            serverDatabase: entry.name ?? database,
+            database: database, shard: place?.name, cluster: destination?.cluster,
+            tenant: tenant?.name, user: serverUser, hosts: entry.hosts, ports: entry.ports,
+            balancesHosts: entry.balancesHosts, serverDatabase: entry.name ?? database,
             serverUser: serverUser, isUserForced: entry.forcedUser != nil,
             secret: forced ?? authentication.secrets[serverUser],
             pool: pool(entry, person, tenant?.settings),
-            session: session(entry, person, tenant?.settings),
+            session: session,
             startupParameters: entry.startupParameters,
             databaseServersMax: entry.databaseServersMax ?? databaseServersMax,
             userServersMax: person?.userServersMax ?? userServersMax,
-            databaseClientsMax: tenant?.settings.clientsMax ?? entry.databaseClientsMax
-                ?? databaseClientsMax,
-            userClientsMax: users[user]?.userClientsMax ?? userClientsMax)
+            databaseClientsMax: entry.databaseClientsMax ?? databaseClientsMax,
+            userClientsMax: users[user]?.userClientsMax ?? userClientsMax,
+            tenantClientsMax: tenant?.settings.clientsMax ?? 0)
     }
 
     /// Where the statements of a client go; nil = its database is on one server.
-    func destination(database: String, user: String) -> Destination? {
+    public func destination(database: String, user: String) -> Destination? {
         if let known = sharding.destination(database: database, user: user) { return known }
         return databases[database] == nil ? sharding.databases["*"] : nil
     }

@@ -71,6 +71,10 @@ struct Server: ~Copyable {
     var resetsDone = false
     /// Audited since its client last sent something.
     var isAudited = false
+    /// What it runs may change what functions leave.
+    var definesFunctions = false
+    /// It is asked which functions leave something.
+    var readsFunctions = false
     /// Its client left and may have left something behind.
     var needsCleaning = false
     /// The pool's listener: not counted in the pool.

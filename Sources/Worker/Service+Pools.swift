@@ -31,10 +31,10 @@ extension Service {
     }
 
     /// Forgets a pool that came from `*`, if it is still unused. Whoever holds on to it finds it
-    /// empty.
+    /// empty. Those of shards stay: clients that are counted in one of them use the others.
     func forget(_ pool: Pool, at now: Instant) {
         let settings = settings
-        guard settings.databases[pool.database] == nil else { return }
+        guard settings.databases[pool.database] == nil, pool.shard == nil else { return }
         directory.withLock { directory in
             guard directory[pool.database, pool.shard, pool.user] === pool else { return }
             let isUnused = pool.state.withLock {

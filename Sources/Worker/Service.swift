@@ -36,6 +36,7 @@ public final class Service: Sendable {
     /// Clients of each worker, for the choice where a new one goes.
     let clientCounts: Guarded<[Int]>
     let directory = Guarded(PoolDirectory())
+    let functions = FunctionDirectories()
     let lookups = Guarded(LookupCache())
     private let mailboxes: Guarded<[Mailbox<Mail>]>
     private let consoleBox: Guarded<(any ConsoleService)?>
@@ -134,15 +135,17 @@ public final class Service: Sendable {
             }
             if !closing.isEmpty { post(.close(closing), to: 0) }
         }
+        functions.advance()
         postToAll { _ in .reloaded }
     }
 }
 
-/// Servers and clients counted over several pools: limits per database, user and host.
+/// Servers and clients counted over several pools: limits per database, user, tenant and host.
 struct Budget {
     enum Key: Hashable {
         case database(String)
         case user(String)
+        case tenant(String)
         case host(String, UInt16)
     }
 

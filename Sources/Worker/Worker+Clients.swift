@@ -208,6 +208,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].tally.receivedByteCount += offset - start
         clients[slot].isStalled = step == .stalled
         let id = clients[slot].id
+        if clients[slot].session.traces.definesFunctions { noteDefinition(serverSlot, slot) }
         flushToServer(serverSlot, bytes)
         guard isClient(slot, id.generation) else { return false }
         flushToClient(slot, bytes)

@@ -68,7 +68,8 @@ extension Worker where Loop: ~Copyable {
             }
             clients[slot].isStalled = true
             let text = bytes.string(in: piece.body.lowerBound..<piece.body.upperBound - 1)
-            console.execute(text, for: clients[slot].id, isAdmin: isAdmin)
+            console.execute(
+                text, for: clients[slot].id, user: clients[slot].user, isAdmin: isAdmin)
         default:
             closeClient(
                 slot,

@@ -128,6 +128,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].deadline = .never
         clients[slot].phase = .linked(servers[serverSlot].id)
         clients[slot].transactionAt = now
+        knowFunctions(serverSlot, slot)
         guard servers[serverSlot].session.parameters !== clients[slot].session.parameters else {
             return true
         }
@@ -167,7 +168,7 @@ extension Worker where Loop: ~Copyable {
         let servers = servers
         guard
             let limits = limits(of: servers[serverSlot].poolName, servers[serverSlot].pool),
-            limits.mode != .session || clients[slot].shards != nil
+            limits.mode != .session
         else {
             countKept(serverSlot)
             return armServerReceive(serverSlot)
@@ -180,6 +181,11 @@ extension Worker where Loop: ~Copyable {
         } else {
             checkin(serverSlot)
         }
+        goOn(slot, client)
+    }
+
+    /// The client has no server any more: what it has sent meanwhile, and what it is to hear.
+    mutating func goOn(_ slot: Int, _ client: ClientID) {
         guard isClient(slot, client.generation) else { return }
         if clients[slot].isStalled || !clients[slot].held.isEmpty {
             clients[slot].isStalled = false
@@ -192,7 +198,7 @@ extension Worker where Loop: ~Copyable {
         updateTimer(ofClient: slot)
     }
 
-    private mutating func unlink(_ serverSlot: Int, _ slot: Int) {
+    mutating func unlink(_ serverSlot: Int, _ slot: Int) {
         if !servers[serverSlot].vacated.isEmpty { endVacating(for: serverSlot) }
         servers[serverSlot].session.unlinked()
         servers[serverSlot].tally.transactionTime +=
@@ -208,6 +214,7 @@ extension Worker where Loop: ~Copyable {
     mutating func checkin(_ serverSlot: Int) {
         let pool = servers[serverSlot].pool
         servers[serverSlot].phase = .held
+        forgetFunctions(serverSlot)
         guard !servers[serverSlot].session.isTainted else {
             return closeServer(serverSlot, "not to be used again")
         }
@@ -275,10 +282,12 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].awaitsOwnQuery = false
         servers[serverSlot].session.forgetBatch()
         let wasInsideMessage = clients[slot].session.isInsidePassedMessage
+        if clients[slot].session.traces.definesFunctions { noteDefinition(serverSlot, slot) }
         let pins = clients[slot].session.traces.pins
         servers[serverSlot].needsCleaning =
             !clients[slot].session.traces.isClean || servers[serverSlot].session.isQuestioned
             || !servers[serverSlot].session.hears.isEmpty
+            || isInDoubtAboutFunctions(serverSlot, slot)
         // No command takes these back.
         if !pins.isDisjoint(with: [.seed, .libraries]) {
             servers[serverSlot].session.isTainted = true
@@ -287,7 +296,9 @@ extension Worker where Loop: ~Copyable {
         guard !wasInsideMessage, servers[serverSlot].unsent.isEmpty else {
             return closeServer(serverSlot, "client gone in the middle of a message")
         }
-        if !servers[serverSlot].session.ledger.isEmpty { sendCancel(toServer: serverSlot) }
+        if !servers[serverSlot].session.ledger.isEmpty, !servers[serverSlot].readsFunctions {
+            sendCancel(toServer: serverSlot)
+        }
         servers[serverSlot].session.finishForOrphan(&toServer)
         flushToServer(serverSlot, RawSpan())
         guard servers.isTaken(serverSlot) else { return }

@@ -204,12 +204,20 @@ extension Worker where Loop: ~Copyable {
     ) -> ErrorReply? {
         let database = Budget.Key.database(request.database)
         let user = Budget.Key.user(request.user)
-        let full = service.budget.withLock {
-            $0.addClient([(database, profile.databaseClientsMax), (user, profile.userClientsMax)])
+        var limits = [(key: database, max: profile.databaseClientsMax)]
+        limits.append((user, profile.userClientsMax))
+        if let tenant = profile.tenant {
+            limits.append((.tenant(tenant), profile.tenantClientsMax))
         }
+        let full = service.budget.withLock { $0.addClient(limits) }
         guard let full else {
-            clients[slot].budgetKeys = [database, user]
+            clients[slot].budgetKeys = limits.map(\.key)
             return nil
+        }
+        if case .tenant(let name) = full {
+            return .fatal(
+                .tooManyConnections, "client connections exceeded (max_client_conn of the tenant)",
+                detail: "Tenant \"\(name)\" has \(profile.tenantClientsMax).")
         }
         if full == database {
             return .fatal(

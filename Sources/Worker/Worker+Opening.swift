@@ -262,6 +262,7 @@ extension Worker where Loop: ~Copyable {
             openingFailed(slot, reason, failure)
         case .linked(let client):
             let clientSlot = Int(client.slot)
+            guard !lostWhileReading(slot, clientSlot, reason) else { return }
             let wasTold = servers[slot].session.saidFatal
             closeServer(slot, reason)
             guard isClient(clientSlot, client.generation) else { return }
@@ -332,6 +333,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Frees the slot, the socket and the counts; the pool is told by the caller.
     private mutating func removeServer(_ slot: Int) {
+        forgetFunctions(slot)
         var server = servers.empty(slot)
         if server.socket >= 0 {
             // The shutdown ends every operation that is still armed, on whichever ring.

@@ -12,6 +12,7 @@ extension Worker where Loop: ~Copyable {
     /// its client, until it has answered or because of what it holds.
     mutating func askBeforeRelease(_ serverSlot: Int, _ slot: Int, _ limits: PoolLimits) -> Bool {
         noteSurprise(serverSlot, slot)
+        if readFunctions(serverSlot, slot, limits) { return true }
         let isAudit =
             limits.auditsReleases && !servers[serverSlot].isAudited
             && !servers[serverSlot].session.isTainted

@@ -208,13 +208,15 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// The transaction is over, and before anything else of its client runs, the server must be
-    /// asked what it has left, or be given the client's parameters again.
+    /// asked what it has left, or be given the client's parameters again, or somebody must look
+    /// what functions there are.
     private func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
         guard clients[clientSlot].session.sharesServers, servers[slot].session.isReleasable else {
             return false
         }
         return !clients[clientSlot].session.traces.suspected.isEmpty
             || servers[slot].session.parameters !== clients[clientSlot].session.parameters
+            || clients[clientSlot].session.functionsEpoch != service.functions.epoch
     }
 
     /// In statement mode a transaction block is an error.
@@ -242,6 +244,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func ownQuerySucceeded(_ slot: Int) -> Bool {
+        if functionsRead(slot) { return true }
         if case .linked(let client) = servers[slot].phase {
             servers[slot].session.answered(
                 client: &clients[Int(client.slot)].session, store: statements)
@@ -278,6 +281,7 @@ extension Worker where Loop: ~Copyable {
             closeServer(slot, "a query of ours failed: \(fields.message)")
             return false
         }
+        if functionsUnread(slot, fields.message) { return true }
         if servers[slot].session.isQuestioned {
             service.log(
                 .warning,

@@ -43,6 +43,8 @@ extension Worker where Loop: ~Copyable {
                 if listener < listeners.count { armAccept(listener) }
             case .janitor:
                 cleanPools()
+                service.functions.check(
+                    interval: settings.session.functionCheckInterval, at: now)
                 addTimer(.janitor, at: now + .milliseconds(100))
             }
         }

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import Configuration
+internal import Sharding
 internal import Worker
 
 @main struct Pgweir: ParsableCommand {
@@ -46,7 +47,10 @@ struct Check: ParsableCommand {
     func run() throws {
         let loaded = try load(config)
         let databases = loaded.settings.databases.count
-        print("\(config): no errors, \(databases) databases, \(loaded.warnings.count) warnings")
+        let tenants = loaded.sharding.tenants.count
+        print(
+            "\(config): no errors, \(databases) databases, \(tenants) tenants, "
+                + "\(loaded.warnings.count) warnings")
         if let reason = loaded.unavailable { printError("warning: \(reason)") }
     }
 }

@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Bytes
 internal import Configuration
+internal import Routing
 internal import Sharding
+internal import Worker
 
 struct RouteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,8 +11,8 @@ struct RouteCommand: ParsableCommand {
         abstract: "Say on which shard statements would run, and why, without running them.",
         discussion: """
             Without a statement it reads one from each line of standard input. Of each it prints \
-            the shard and the rule, "any shard", "every shard", "session", or why it is refused. \
-            Parameters ($1) have no value here.
+            the shard, or "any", with the rule and the reason, or "refused" and why. Parameters \
+            ($1) have no value here.
             """)
 
     @Option(help: "The configuration: pgweir.toml.")
@@ -26,8 +28,9 @@ struct RouteCommand: ParsableCommand {
     var statement: String?
 
     func run() throws {
-        let sharding = try load(config).sharding
-        guard let destination = sharding.destination(database: database, user: user) else {
+        let settings = try load(config).settings
+        let sharding = settings.sharding
+        guard let destination = settings.destination(database: database, user: user) else {
             printError("\(config): \(database) is not on shards")
             throw ExitCode.failure
         }
@@ -47,12 +50,12 @@ struct RouteCommand: ParsableCommand {
     private func route(_ router: consuming StatementRouter) throws {
         if let statement {
             let route = answer(statement, &router)
-            print(text(route, router.router))
+            print(text(route, router.router.map))
             if case .refused = route { throw ExitCode.failure }
             return
         }
         while let line = readLine() {
-            print(text(answer(line, &router), router.router))
+            print(text(answer(line, &router), router.router.map))
         }
     }
 
@@ -61,17 +64,9 @@ struct RouteCommand: ParsableCommand {
         return bytes.withRawSpan { router.route($0, in: 0..<bytes.count, ExecutionValues()) }
     }
 
-    private func text(_ route: Route, _ router: Router) -> String {
-        switch route {
-        case .shard(let shard, let rule): "\(router.map.shards[shard]) (\(rule))"
-        case .anyShard(let isCatalog): isCatalog ? "any shard (catalogs)" : "any shard"
-        case .everyShard: "every shard"
-        case .session: "session"
-        case .lookup(_, let keys):
-            "lookup_query says where \(keys.map(router.shown).joined(separator: ", ")) is"
-        case .refused(let refusal):
-            "refused: \(refusal.message) DETAIL: \(refusal.detail)"
-                + (refusal.hint.map { " HINT: \($0)" } ?? "")
-        }
+    private func text(_ route: Route, _ map: ShardingMap) -> String {
+        let it = RouteExplanation(route, map)
+        guard !it.shard.isEmpty else { return "\(it.rule): \(it.reason)" }
+        return "\(it.shard) (\(it.rule.isEmpty ? "" : it.rule + ": ")\(it.reason))"
     }
 }

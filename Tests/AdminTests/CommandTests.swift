@@ -36,6 +36,33 @@ import Testing
         #expect(Command("SET a = 'it''s'") == .set(key: "a", value: "it's"))
     }
 
+    @Test func `show route takes a statement and perhaps a database`() {
+        let statement = "SELECT * FROM orders WHERE note = 'new'"
+        let quoted = "'SELECT * FROM orders WHERE note = ''new'''"
+        let everywhere = Command.RouteQuestion(statement: statement, database: nil)
+        #expect(Command("SHOW ROUTE FOR \(quoted)") == .route(everywhere))
+        #expect(Command("show route\nfor\(quoted) ;") == .route(everywhere))
+        #expect(
+            Command("SHOW ROUTE FOR \(quoted) IN \"My db\";")
+                == .route(Command.RouteQuestion(statement: statement, database: "My db")))
+        #expect(
+            Command("show Route for '' in app")
+                == .route(Command.RouteQuestion(statement: "", database: "app")))
+        let long = String(repeating: "x", count: 10_000)
+        #expect(
+            Command("SHOW ROUTE FOR '\(long)'")
+                == .route(Command.RouteQuestion(statement: long, database: nil)))
+    }
+
+    @Test(arguments: [
+        "SHOW ROUTE", "SHOW ROUTE FOR", "SHOW ROUTE FOR SELECT 1", "SHOW ROUTE FOR \"a\"",
+        "SHOW ROUTE 'a'", "SHOW ROUTE FOR 'a", "SHOW ROUTE FOR 'a' IN", "SHOW ROUTE FOR 'a' ON b",
+        "SHOW ROUTE FOR 'a' IN b c", "SHOW ROUTE FOR 'a'; SHOW POOLS",
+    ])
+    func `show route with anything else is known and not understood`(_ text: String) {
+        #expect(Command(text) == .route(nil))
+    }
+
     @Test(arguments: [
         "FROBNICATE", "SHOW", "SHOW a b", "PAUSE a b", "SHOW POOLS; SHOW STATS", "SET a", "SET a b",
         "SET a =", "PAUSE \"a", "SET a = 'b", ";;", "'", "PAUSE;;", "123", "SHOW 'a'",

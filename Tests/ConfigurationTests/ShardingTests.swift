@@ -1,4 +1,6 @@
 import Configuration
+import Pooling
+import Session
 import Sharding
 import Testing
 import Worker
@@ -140,11 +142,81 @@ private let example = """
         #expect(try files.toml("").unavailable == nil)
     }
 
+    @Test func `replicas and weights are ignored with a warning`() throws {
+        #expect(
+            try files.toml(example).warnings.map(\.description) == [
+                "t.toml:7: replicas: ignored; replicas are read by nobody yet",
+                "t.toml:61: weight: ignored; tenants that wait are not weighed yet",
+            ])
+    }
+
+    /// Where the key or the schema `key` is, by an example of Config and its database.
+    private func place(_ key: String, _ name: String) throws -> String {
+        let path = packageDirectory + "/Config/" + name + ".toml"
+        let sharding = try ConfigurationFile.load(path: path).sharding
+        guard case .map(let map, _)? = sharding.destination(database: "shop", user: "app") else {
+            return "no map"
+        }
+        let router = try #require(sharding.routers[map])
+        switch router.route(.key([key])) {
+        case .shard(let shard, let rule): return "\(router.map.shards[shard]), \(rule)"
+        case let other: return "\(other)"
+        }
+    }
+
+    @Test func `the examples place their tenants as they say`() throws {
+        #expect(try place("42", "shards-key-in-tables") == "s1, place 1")
+        #expect(try place("1", "shards-key-in-tables").hasSuffix("of 16"))
+        #expect(try place("42", "shards-one-big-tenant") == "big, place 3")
+        for tenant in 1...20 {
+            #expect(try place("\(tenant)", "shards-one-big-tenant").hasSuffix("of 2"))
+        }
+        #expect(try place("globex", "shards-schema-per-tenant") == "s0, place 1")
+        #expect(try place("umbrella", "shards-schema-per-tenant") == "s1, place 2")
+
+        let path = packageDirectory + "/Config/shards-database-per-tenant.toml"
+        let settings = try ConfigurationFile.load(path: path).settings
+        let umbrella = try #require(settings.profile(database: "umbrella", user: "app"))
+        #expect(umbrella.hosts == ["10.0.0.11"])
+        #expect(umbrella.serverDatabase == "umbrella")
+        #expect(umbrella.pool.serversMax == 5)
+        #expect(umbrella.tenantClientsMax == 200)
+        let other = try #require(settings.profile(database: "initech", user: "app"))
+        #expect(other.hosts == ["10.0.0.10"])
+        #expect(other.serverDatabase == "initech")
+    }
+
     @Test func `a database on several shards is not for session mode`() throws {
         let text = example.replacing("pool_size = 7", with: "pool_mode = \"session\"")
         let problems = files.problems { try files.toml(text) }
         #expect(problems.count == 1)
         #expect(problems.first?.contains("pool_mode") == true)
+    }
+
+    @Test func `a user's session mode is not for a database on several shards`() throws {
+        let loaded = try files.toml(example + "\n[users.batch]\npool_mode = \"session\"")
+        #expect(
+            loaded.warnings.last?.description
+                == "t.toml:66: pool_mode: ignored in databases on several shards: transaction there"
+        )
+        func mode(_ database: String) -> PoolMode? {
+            loaded.settings.profile(database: database, user: "batch")?.session.mode
+        }
+        #expect(mode("saas") == .transaction)
+        #expect(mode("umbrella") == .session)
+        #expect(mode("control") == .session)
+    }
+
+    @Test func `SET on the console makes no session mode of shards`() throws {
+        let loaded = try files.toml(example)
+        #expect(throws: SettingRefusal.self) { try loaded.setting("pool_mode", to: "session") }
+        let changed = try loaded.setting("pool_mode", to: "statement")
+        #expect(changed.settings.session.mode == .statement)
+        let tenant = example.replacing(
+            "[databases.saas]", with: "[databases.saas]\npool_mode = \"transaction\"")
+        let problems = files.problems { try files.toml("pool_mode = \"session\"\n" + tenant) }
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("a tenant on several shards") == true)
     }
 
     @Test func `SET on the console keeps the shards`() throws {

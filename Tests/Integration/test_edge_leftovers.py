@@ -1,9 +1,9 @@
 """What a session can hold beside parameters: its client keeps it, and nobody else meets it."""
 
 import pytest
-from support.edges import edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import ALONE, edge, edges, fresh, setting  # noqa: F401
 from support.processes import wait_until
-from support.wire import SYNC, bind, execute, parse, query, values
+from support.wire import SYNC, bind, error_code, execute, parse, query, values
 
 pytestmark = pytest.mark.pgweir_only
 FUNCTIONS = """
@@ -66,7 +66,6 @@ KINDS = {
         "select pg_advisory_unlock(24)",
     ),
 }
-NOT_IN_FUNCTIONS = "what a function leaves is not asked for"
 RIGHT_FOR_NOBODY_ELSE = {
     "load": ("load 'auto_explain'", "show auto_explain.log_min_duration"),
     "seed": ("select setseed(0.5)", "select random()"),
@@ -148,9 +147,8 @@ class TestKinds:
 
 
 @pytest.mark.parametrize("kind", RIGHT_FOR_NOBODY_ELSE)
-def test_the_next_client_meets_nothing(edge, kind, known_to_fail):
+def test_the_next_client_meets_nothing(edge, kind):
     make, look = RIGHT_FOR_NOBODY_ELSE[kind]
-    known_to_fail(NOT_IN_FUNCTIONS, "by a function" in kind)
 
     def scenario(world):
         a = world.connect()
@@ -167,21 +165,72 @@ def test_the_next_client_meets_nothing(edge, kind, known_to_fail):
 
 
 @pytest.mark.parametrize("look", ["select lastval()", "select currval('edge_numbers')"])
-def test_what_a_sequence_gave_last(edge, look, known_to_fail):
-    known_to_fail("currval() and lastval() do not follow their client")
+class TestWhatASequenceGaveLast:
+    """In the same transaction, as without a pooler. Later: Docs/TransactionMode.md."""
 
-    def scenario(world):
-        a, b = world.connect(), world.connect()
-        for n in range(4):
-            a.ask("select nextval('edge_numbers')")
-            b.ask(look if n == 0 else "select 1")
-            b.ask("select nextval('edge_numbers')")
-            a.ask(look)
-            b.ask(look)
-        a.ask("insert into edge_serial (words) values ('a')")
-        a.ask("select lastval()")
+    def test_in_one_transaction(self, edge, look):
+        def scenario(world):
+            a, b = world.connect(), world.connect()
+            for _ in range(3):
+                for client in (a, b):
+                    for sql in ("begin", "select nextval('edge_numbers')", look, "commit"):
+                        client.ask(sql)
+            a.ask(f"select nextval('edge_numbers'); {look}")
 
-    edge.same(scenario, before=FUNCTIONS)
+        edge.same(scenario, before=FUNCTIONS)
+
+    def test_who_has_taken_none_is_told_so(self, edge, look):
+        def scenario(world):
+            a, b = world.connect(), world.connect()
+            for _ in range(3):
+                b.ask(look)
+                a.ask("select nextval('edge_numbers')")
+
+        edge.same(scenario, before=FUNCTIONS)
+
+    def test_it_is_unknown_once_and_never_another_clients(self, edge, look):
+        """The one difference: the first time in a later transaction, 55000."""
+
+        def scenario(world):
+            clients = [world.connect(), world.connect()]
+            if edge.name == ALONE:
+                # Each keeps its server from the second time on.
+                clients.pop()
+            for client in clients:
+                client.ask("select nextval('edge_numbers')")
+            for client in clients:
+                count = len(client.trace)
+                messages = client.ask(look)
+                assert (error_code(messages) == "55000") != world.is_direct, messages
+                del client.trace[count:]
+            for _ in range(3):
+                for client in clients:
+                    client.ask("select nextval('edge_numbers')")
+                for client in clients:
+                    client.ask(look)
+            clients[0].ask("insert into edge_serial (words) values ('a')")
+            clients[0].ask("select lastval()")
+
+        edge.same(scenario, before=FUNCTIONS)
+
+    def test_two_clients_of_one_server(self, edges, look):
+        """Only one of them can keep it: the other one gets an error, or waits; no wrong value."""
+        edge = edges(ALONE, query_wait_timeout=0.3)
+
+        def scenario(world):
+            a, b = world.connect(), world.connect()
+            own = {}
+            for client in (a, b, a, b):
+                own[client] = client.run("select nextval('edge_numbers')")
+            for client in (a, b):
+                assert error_code(client.ask(look)) == "55000"
+            own[a] = a.run("select nextval('edge_numbers')")
+            b.send(query("select nextval('edge_numbers')"))
+            tag, body = b.message()
+            assert (tag, body["M"]) == ("E", "query_wait_timeout")
+            assert a.run(look) == own[a]
+
+        edge.only(scenario, before=FUNCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +250,7 @@ def test_what_a_sequence_gave_last(edge, look, known_to_fail):
     ],
     ids=lambda way: way[-1] if len(way) == 1 else f"{way[0]} … {way[-1]}",
 )
-def test_a_lock_whose_client_is_killed(edge, way, known_to_fail):
-    known_to_fail(NOT_IN_FUNCTIONS, "edge_lock" in way[0])
-
+def test_a_lock_whose_client_is_killed(edge, way):
     def scenario(world):
         a = world.connect()
         for sql in way:

@@ -1,7 +1,7 @@
 """One name or one text with two meanings: each client gets its own."""
 
 import pytest
-from support.edges import edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import edge, edges, fresh, setting  # noqa: F401
 from support.wire import SYNC, bind, close, describe, execute, parse
 
 pytestmark = pytest.mark.pgweir_only

@@ -1,13 +1,13 @@
 """Session parameters: what a client sets stays its own, and nobody else's."""
 
 import pytest
-from support.edges import edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import edge, edges, fresh, setting  # noqa: F401
 from support.postgres import PASSWORDS
 from support.programs import run, succeed
 from support.wire import SYNC, Client, LoginRefused, bind, execute, parse, values
 
 pytestmark = pytest.mark.pgweir_only
-ROLES = """
+FUNCTIONS = """
 do $$ begin
   if not exists (select from pg_roles where rolname = 'edge_role') then
     create role edge_role; grant edge_role to app;
@@ -205,9 +205,7 @@ def test_a_set_by_the_extended_protocol(edge, way):
         "select * from edge_set_own()",
     ],
 )
-def test_a_set_inside_a_function(edge, call, known_to_fail):
-    known_to_fail("what a function leaves is not asked for", "timezone" not in call)
-
+def test_a_set_inside_a_function(edge, call):
     def scenario(world):
         a, b = world.connect(), world.connect()
         a.ask(call)
@@ -215,7 +213,7 @@ def test_a_set_inside_a_function(edge, call, known_to_fail):
             client.ask("show lock_timeout")
             client.ask("show timezone")
 
-    edge.same(scenario, before=ROLES)
+    edge.same(scenario, before=FUNCTIONS)
 
 
 def test_pg_dump_leaves_nothing(edge):
@@ -237,7 +235,7 @@ class TestRole:
             for client in (b, a):
                 client.ask("select current_user, session_user")
 
-        edge.same(scenario, before=ROLES)
+        edge.same(scenario, before=FUNCTIONS)
 
     def test_its_client_dies(self, edge, role):
         def scenario(world):
@@ -248,7 +246,7 @@ class TestRole:
             b = world.connect()
             b.ask("select current_user, session_user")
 
-        edge.same(scenario, before=ROLES)
+        edge.same(scenario, before=FUNCTIONS)
 
     def test_it_is_dropped(self, edge, role):
         def scenario(world):
@@ -260,7 +258,7 @@ class TestRole:
             b.ask("select current_user")
             world.connect().ask("select current_user")
 
-        edge.same(scenario, before=ROLES)
+        edge.same(scenario, before=FUNCTIONS)
 
 
 BOSS = """

@@ -1,7 +1,7 @@
 """DEALLOCATE, DISCARD and PREPARE as SQL, beside statements of the protocol."""
 
 import pytest
-from support.edges import edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import edge, edges, fresh, setting  # noqa: F401
 from support.wire import SYNC, bind, execute, parse, query, values
 
 pytestmark = pytest.mark.pgweir_only

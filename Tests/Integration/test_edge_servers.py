@@ -1,12 +1,13 @@
 """Servers that die, change, or are not whom one thinks."""
 
+import functools
 import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from support.edges import ALONE, edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import ALONE, edge, edges, fresh, setting  # noqa: F401
 from support.postgres import PASSWORDS, Postgres
 from support.processes import wait_until
 from support.wire import (
@@ -152,6 +153,9 @@ class TestStaleDefaults:
         def scenario(world):
             old = world.connect()
             old.run("select 1")
+            # Its server has gone back to the pool, and nothing of ours is under way.
+            servers = functools.partial(quiet.console.show, "SERVERS")
+            wait_until(lambda: all(row["state"] == "idle" for row in servers()), 2)
             world.sql("alter role app nologin")
             quiet.console.run("RECONNECT")
             old.send(query("select 1"))

@@ -4,7 +4,7 @@ import contextlib
 import threading
 
 import pytest
-from support.edges import edge, edges, fresh, known_to_fail, setting  # noqa: F401
+from support.edges import edge, edges, fresh, setting  # noqa: F401
 from support.processes import wait_until
 from support.wire import (
     FLUSH,

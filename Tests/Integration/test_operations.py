@@ -402,12 +402,15 @@ def test_fds_are_refused(pooler):
 def test_help_names_every_command_and_each_of_them_works(pooler):
     text = console(pooler, "SHOW HELP").stderr
     assert "Console usage" in text
-    named = [one for line in re.findall(r"SHOW ([A-Z_|]+)", text) for one in line.split("|")]
+    lines = re.findall(r"SHOW ([A-Z_|]+)$", text, re.MULTILINE)
+    named = [one for line in lines for one in line.split("|")]
     assert {"SOCKETS", "ACTIVE_SOCKETS", "MEM", "DNS_HOSTS", "DNS_ZONES", "PEER_POOLS"} <= set(named)
+    assert {"SHARDS", "TENANTS"} <= set(named)
     for what in named:
         assert "ERROR" not in console(pooler, f"SHOW {what}").stderr
     for command in ("SET key = arg", "WAIT_CLOSE [<db>]", "KILL_CLIENT <client_id>"):
         assert command in text
+    assert "SHOW ROUTE FOR '<statement>' [IN <db>]" in text
 
 
 def test_a_replication_connection_is_told_where_to_go(pooler):

@@ -197,7 +197,9 @@ def test_an_audit_sees_what_no_text_shows(start_pooler, postgres):
         "create or replace function hidden() returns text language sql as"
         " $$ select set_config('work_mem', '3MB', false) $$"
     )
-    pooler = start_pooler({"default_pool_size": 1, "audit_releases": True})
+    pooler = start_pooler(
+        {"default_pool_size": 1, "audit_releases": True, "function_check_interval": 0}
+    )
     with (
         psycopg.connect(pooler.uri(), autocommit=True) as first,
         psycopg.connect(pooler.uri(), autocommit=True) as second,
@@ -229,6 +231,8 @@ def test_pins_can_be_seen_and_limited(start_pooler):
         psycopg.connect(pooler.uri(), autocommit=True) as second,
     ):
         first.execute("select pg_advisory_lock(1)")
+        # Goes behind whatever the server is asked.
+        first.execute("select 1")
         with psycopg.connect(pooler.uri("pgweir", user="admin"), autocommit=True) as console:
             cursor = console.execute("show clients")
             names = [column.name for column in cursor.description]

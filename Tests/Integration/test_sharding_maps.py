@@ -16,7 +16,6 @@ from support.shards import Shards
 from support.wire import (
     SYNC,
     Client,
-    LoginRefused,
     bind,
     decode,
     describe,
@@ -372,22 +371,3 @@ def test_statement_mode(postgres):
             assert values(client.until_ready(2)) == [(f"first of {tenant}".encode(),)] * 2
         client.send(query("begin"), query(sql))
         assert error_code(client.rest()) == "0A000"
-
-
-def test_session_mode_by_a_users_setting_is_refused(postgres):
-    """As it is by the database's; or statements for two shards would wait for each other."""
-    more = '[users.other]\npool_mode = "session"\n'
-    with running(postgres) as shards:
-        before = open_client(shards, user="other")
-        change(shards, more)
-        with pytest.raises(LoginRefused) as caught:
-            open_client(shards, user="other")
-        assert caught.value.error["C"] == "0A000"
-        # Who was there already goes on.
-        for shard in (0, 1, 0):
-            tenant = shards.tenant_of(shard)
-            sql = f"select note from orders where tenant_id = {tenant}"
-            assert values(before.ask(sql)) == [(f"first of {tenant}".encode(),)]
-            before.ask("begin")
-            assert values(before.ask(sql)) == [(f"first of {tenant}".encode(),)]
-            before.ask("commit")

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from support.counting import Counter
 from support.postgres import PASSWORDS
+from support.processes import wait_until
 from support.wire import SYNC, Client, bind, execute, parse, values
 
 TENANTS, ROWS = 50, 5
@@ -38,9 +39,18 @@ def counted(start_pooler, postgres):
     postgres.sql(TABLE)
     counter = Counter(postgres.port)
     pooler = start_pooler(
-        {"default_pool_size": 2, "server_check_delay": 60, "server_tls_sslmode": "disable"},
+        {
+            **{"default_pool_size": 2, "server_check_delay": 60},
+            **{"server_tls_sslmode": "disable", "function_check_interval": 3600},
+        },
         databases={"app": {"host": "127.0.0.1", "port": counter.port}},
     )
+    with Client(pooler.port) as first:
+        # Behind its first transaction the database is asked what functions there are.
+        first.login("app", PASSWORDS["app"])
+        first.ask("select 1")
+        first.ask("select 'last'")
+        wait_until(lambda: any("select 'last'" in trip.texts for trip in counter.trips[:]))
     yield pooler, counter
     counter.close()
 

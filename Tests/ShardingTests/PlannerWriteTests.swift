@@ -56,7 +56,7 @@ import Testing
         ),
         ("EXPLAIN DELETE FROM t WHERE tenant_id = 1", "write keys 1"),
         ("UPDATE t SET x = 1", "write unkeyed"), ("DELETE FROM t WHERE x = 1", "write unkeyed"),
-        ("UPDATE t SET x = 1 WHERE tenant_id = 1 OR true", "write unkeyed"),
+        ("UPDATE t SET x = 1 WHERE tenant_id = 1 OR true", "refused"),
         ("WITH t AS (SELECT 1) UPDATE t SET x = 1", "write unkeyed"),
         ("UPDATE t SET x = 1 FROM u WHERE t.tenant_id = 1", "refused"),
         ("DELETE FROM t USING u WHERE t.tenant_id = 1 AND tenant_id = 2", "refused"),

@@ -209,9 +209,14 @@ def fresh(postgres):
 
 
 @pytest.fixture(scope="module")
-def edges(postgres, fresh):
-    """Makes the settings that are asked for, each once per module: edges(name, key=value, …)."""
+def edges(request, postgres, fresh):
+    """Makes the settings that are asked for, each once per module: edges(name, key=value, …).
+
+    The module's `FUNCTIONS` are there before: a pooler learns of later ones only now and then.
+    """
     made = {}
+    if functions := getattr(request.module, "FUNCTIONS", None):
+        postgres.sql(functions)
 
     def get(name, what=None, **settings):
         key = (name, tuple(sorted(settings.items())))
@@ -233,17 +238,6 @@ def edges(postgres, fresh):
 @pytest.fixture(params=[ALONE, SATURATED])
 def setting(request):
     return request.param
-
-
-@pytest.fixture
-def known_to_fail(request):
-    """known_to_fail(reason, when=True): the test has to fail, until somebody mends the cause."""
-
-    def mark(reason, when=True):
-        if when:
-            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
-    return mark
 
 
 @pytest.fixture

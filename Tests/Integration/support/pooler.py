@@ -173,9 +173,8 @@ class Pooler:
         return f"{scheme}://{user}:{PASSWORDS[user]}@127.0.0.1:{self.port}/{dbname}"
 
     def private_byte_count(self):
-        """Memory that only this process has."""
-        total = 0
+        """Memory that this process has written to. What it only reads, of programs and libraries, is
+        private or not depending on who else runs."""
         for line in Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith(("Private_Clean:", "Private_Dirty:")):
-                total += int(line.split()[1]) * 1024
-        return total
+            if line.startswith("Private_Dirty:"):
+                return int(line.split()[1]) * 1024
