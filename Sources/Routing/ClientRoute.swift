@@ -19,16 +19,32 @@ public struct ClientRoute {
     var localHint: KeyHint??
     /// Where the hint in force leads; nil = there is none.
     private(set) var hinted: Route?
+    /// The session's hint before the transaction changed it, which its end may take back.
+    private var hintBefore: KeyHint??
+    /// A ROLLBACK TO may have taken a hint back.
+    private var isHintInDoubt = false
+    /// What the message under way changes if it succeeds, and the errors of the server before it.
+    private var pending: (effect: RouteEffect, errorCount: Int)?
     /// SET search_path of this transaction; nil = none.
     var pathInTransaction: SearchPath?
     /// Texts to be run again elsewhere, in order.
     public private(set) var log: [String] = []
     /// The client was told that a transaction has begun which no server has begun for it.
     public private(set) var isBegunNowhere = false
+    /// It was told that the transaction has failed, too.
+    public private(set) var isFailedNowhere = false
+    /// `log` has a BEGIN.
+    public private(set) var hasBegun = false
+    /// What was noted in `log` since the server was last known to have done it.
+    private var unprovenCount = 0
+    /// Errors of the server that are known.
+    private var errorCount = 0
     /// The transaction belongs to the shard that it is on.
     public private(set) var isFixed = false
-    /// Messages that are known to go where the client is linked, or about to be.
-    public var approvedCount = 0
+    /// Messages sent that a ReadyForQuery answers; and how many there were when `isFixed` or `log`
+    /// changed last.
+    private var endCount = 0
+    private var changedAt = 0
 
     enum SearchPath {
         case first(String)
@@ -43,9 +59,21 @@ public struct ClientRoute {
     }
 
     private mutating func refreshHint() {
+        if let doubt {
+            hinted = .refused(doubt)
+            return
+        }
         let inForce = localHint ?? hint
         hinted = inForce.map { router.router.route($0) }
     }
+
+    /// Why nobody can say which hint is in force; nil = it is known.
+    var doubt: Refusal? { localHint == nil && isHintInDoubt ? Self.inDoubt : nil }
+
+    private static let inDoubt = Refusal(
+        "the hint in force is not known",
+        detail: "ROLLBACK TO a savepoint came behind a SET of pgweir.key or pgweir.shard.",
+        hint: "Set it again.")
 
     /// The hint in force, as SHOW tells it.
     var shownHint: KeyHint? { localHint ?? hint }
@@ -56,34 +84,124 @@ public struct ClientRoute {
         refreshHint()
     }
 
-    /// nil = done; else why it is not understood, and nothing has changed.
-    public mutating func change(_ change: HintChange) -> Refusal? {
-        let parsed: Result<KeyHint?, Refusal>
-        switch change.value {
-        case .shard(let name): parsed = router.shard(name)
-        case .key(let text): parsed = KeyHint.key(text).map { $0 }
-        case .startup: parsed = .success(startupHint)
-        }
-        switch parsed {
-        case .failure(let refusal): return refusal
-        case .success(let hint):
-            if let hint, case .refused(let refusal) = router.router.route(hint) { return refusal }
-            if change.isLocal {
-                localHint = .some(hint)
-            } else {
-                self.hint = hint
-                localHint = nil
+    private func parsed(_ change: HintChange) -> Result<KeyHint?, Refusal> {
+        let parsed: Result<KeyHint?, Refusal> =
+            switch change.value {
+            case .shard(let name): router.shard(name)
+            case .key(let text): KeyHint.key(text).map { $0 }
+            case .startup: .success(startupHint)
             }
+        if case .success(let hint?) = parsed, case .refused(let refusal) = router.router.route(hint)
+        {
+            return .failure(refusal)
+        }
+        return parsed
+    }
+
+    /// Why `change` is not understood; nil = it is.
+    public func refusal(of change: HintChange) -> Refusal? {
+        if case .failure(let refusal) = parsed(change) { refusal } else { nil }
+    }
+
+    /// `isInTransaction`: its end may take it back. What is not understood changes nothing.
+    public mutating func change(_ change: HintChange, isInTransaction: Bool) {
+        guard case .success(let hint) = parsed(change) else { return }
+        if change.isLocal {
+            localHint = .some(hint)
             refreshHint()
-            return nil
+        } else {
+            set(hint, isInTransaction: isInTransaction)
         }
     }
 
-    /// RESET ALL or DISCARD ALL.
-    mutating func resetHints() {
-        hint = startupHint
+    private mutating func set(_ hint: KeyHint?, isInTransaction: Bool) {
+        if isInTransaction, hintBefore == nil { hintBefore = .some(self.hint) }
+        self.hint = hint
         localHint = nil
+        isHintInDoubt = false
         refreshHint()
+    }
+
+    // MARK: Effects
+
+    /// Whether the next statement must not be looked at before the server has answered.
+    public var awaitsAnswer: Bool { pending != nil }
+
+    /// Whether the end of the transaction changes where statements go.
+    var isChanged: Bool {
+        localHint != nil || hintBefore != nil || isHintInDoubt || pathInTransaction != nil
+    }
+
+    /// Whether what was sent before must be answered first, so that it is certain what came of
+    /// `survey`.
+    public func needsQuiet(_ survey: Survey) -> Bool {
+        switch survey.effect {
+        case .hint, .resetHints, .path: true
+        case .end, .rollbackTo, nil: survey.dependsOnAnswers
+        }
+    }
+
+    /// The messages of `survey` up to `offset` have been sent to a server that had reported
+    /// `errorCount` errors. `isInBlock`: it was in a transaction block then.
+    public mutating func passed(
+        _ survey: Survey, to offset: Int, errorCount: Int, isInBlock: Bool = false
+    ) {
+        for one in survey.repeatable where one.end <= offset {
+            if one.isBegin { noteBegin(one.text) } else { note(one.text) }
+        }
+        guard offset >= survey.end else { return }
+        if survey.endsBatch { passedEnd() }
+        guard let effect = survey.effect else {
+            // Without a block the batch is the transaction.
+            if survey.endsBatch, isChanged, !isInBlock { pending = (.end, errorCount) }
+            return
+        }
+        switch effect {
+        case .hint, .resetHints, .path:
+            pending = (effect, errorCount)
+        case .end:
+            if isChanged { pending = (effect, errorCount) }
+        case .rollbackTo:
+            if localHint != nil || hintBefore != nil {
+                localHint = nil
+                isHintInDoubt = true
+                refreshHint()
+            }
+            if pathInTransaction != nil { pathInTransaction = .unknown }
+        }
+    }
+
+    /// The server reads the messages of `survey` up to `offset` only to find a Sync.
+    public mutating func skipped(_ survey: Survey, to offset: Int) {
+        if offset >= survey.end, survey.endsBatch { passedEnd() }
+    }
+
+    /// The server has answered everything, and has reported `errorCount` errors by now.
+    public mutating func answered(errorCount: Int) {
+        if let (effect, before) = pending {
+            pending = nil
+            if before == errorCount { take(effect) }
+        }
+        // What failed cannot be done again elsewhere.
+        if self.errorCount != errorCount, unprovenCount > 0 { fix() }
+        self.errorCount = errorCount
+        unprovenCount = 0
+    }
+
+    private mutating func take(_ effect: RouteEffect) {
+        switch effect {
+        case .hint(let change): self.change(change, isInTransaction: true)
+        case .resetHints: set(startupHint, isInTransaction: true)
+        case .path(let path): pathInTransaction = path
+        case .end, .rollbackTo: break
+        }
+    }
+
+    /// The client has got a server, which has reported `errorCount` errors so far.
+    public mutating func linked(errorCount: Int) {
+        self.errorCount = errorCount
+        unprovenCount = 0
+        pending = nil
     }
 
     // MARK: The transaction
@@ -91,44 +209,84 @@ public struct ClientRoute {
     /// BEGIN was answered, and no server has seen it.
     public mutating func beginNowhere(_ text: String) {
         log = [text]
+        hasBegun = true
         isBegunNowhere = true
+    }
+
+    /// The client was told that the transaction which no server has begun has failed.
+    public mutating func failNowhere() { isFailedNowhere = isBegunNowhere }
+
+    /// The server has been sent a BEGIN.
+    public mutating func noteBegin(_ text: String) {
+        note(text)
+        hasBegun = !isFixed
     }
 
     /// A statement that the server has got is to be run again if the transaction moves.
     public mutating func note(_ text: String) {
         guard !isFixed else { return }
         log.append(text)
+        unprovenCount += 1
+        changedAt = endCount
     }
 
     /// The transaction belongs where it is.
     public mutating func fix() {
         isFixed = true
+        changedAt = endCount
+        hasBegun = false
         log.removeAll()
     }
 
-    /// What a new server must do first; nil = nothing. To be asked once it is there.
-    public mutating func takeReplay() -> String? {
+    /// A Query or a Sync has been sent.
+    mutating func passedEnd() { endCount += 1 }
+
+    /// A Sync has been sent while an answer is awaited.
+    public mutating func passedSync() { passedEnd() }
+
+    /// If the server is in no transaction: what is known is about one that has ended, and not about
+    /// the batch that has begun since.
+    public var isOfEarlierBatch: Bool {
+        (isFixed || !log.isEmpty) && !isBegunNowhere && changedAt != endCount
+    }
+
+    /// What a new server must do first, and whether it must fail then; nil = nothing. To be asked
+    /// once it is there.
+    public mutating func takeReplay() -> (text: String, fails: Bool)? {
         guard isBegunNowhere else { return nil }
+        let fails = isFailedNowhere
         isBegunNowhere = false
-        return log.joined(separator: "\n;")
+        isFailedNowhere = false
+        changedAt = endCount
+        return (log.joined(separator: "\n;"), fails)
     }
 
     /// Its server is given up, where a transaction block was open or not; another one follows.
     public mutating func leaveServer(inBlock: Bool) {
         isBegunNowhere = inBlock
-        if !inBlock { log.removeAll() }
-        approvedCount = 0
+        pending = nil
+        guard !inBlock else { return }
+        hasBegun = false
+        log.removeAll()
     }
 
-    /// The transaction is over.
-    public mutating func endTransaction() {
+    /// The transaction is over. `isUndone`: it was rolled back.
+    public mutating func endTransaction(isUndone: Bool) {
         isBegunNowhere = false
+        isFailedNowhere = false
         isFixed = false
-        approvedCount = 0
+        hasBegun = false
+        pending = nil
         if !log.isEmpty { log.removeAll() }
+        guard isChanged else { return }
         pathInTransaction = nil
-        guard localHint != nil else { return }
         localHint = nil
+        if let hintBefore {
+            if isUndone { (hint, isHintInDoubt) = (hintBefore, false) }
+            self.hintBefore = nil
+        } else {
+            isHintInDoubt = false
+        }
         refreshHint()
     }
 }

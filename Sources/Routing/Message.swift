@@ -28,10 +28,10 @@ struct Message {
         }
     }
 
-    /// Whether more of its batch may follow.
-    var isPartOfBatch: Bool {
+    /// Whether more of its batch may follow, of which it says nothing.
+    var isOfBatch: Bool {
         switch tag {
-        case ClientTag.describe, ClientTag.execute, ClientTag.close, ClientTag.flush: isWhole
+        case ClientTag.describe, ClientTag.execute, ClientTag.close, ClientTag.flush: true
         default: false
         }
     }

@@ -10,7 +10,7 @@ internal import Wire
 /// Never wrong, rather than never in the way: what it cannot prove to concern one shard is refused.
 public final class MessageRouter {
     public let router: Router
-    private var statements: StatementRouter
+    var statements: StatementRouter
     /// By statement: the parameters that decide where it goes.
     private var parameterNumbers: [UInt64: [Int]] = [:]
     private var definition = ByteBuffer()
@@ -33,8 +33,21 @@ public final class MessageRouter {
         return KeyHint.shard(name).map { $0 }
     }
 
+    /// Where the message at `offset` ends, and whether its body may say where it belongs; nil = its
+    /// header is not all there.
+    public static func message(
+        in bytes: borrowing RawSpan, at offset: Int
+    ) -> (end: Int, isStatement: Bool, isSync: Bool)? {
+        guard bytes.byteCount - offset >= FramePiece.headerByteCount else { return nil }
+        // Of a broken one, whoever passes it on says what is wrong.
+        guard let message = Message(bytes, at: offset) else {
+            return (bytes.byteCount, false, false)
+        }
+        return (message.end, message.isStatement, message.tag == ClientTag.sync)
+    }
+
     /// A Parse in the messages that are being surveyed.
-    private struct Parsed {
+    struct Parsed {
         let name: Range<Int>
         let definition: Range<Int>
     }
@@ -46,9 +59,21 @@ public final class MessageRouter {
     ) -> Survey {
         var survey = Survey(from: offset)
         var parsed: [Parsed] = []
+        var hasFlush = false
+        // Whether what has come is used up.
+        var isAtEnd = true
         while survey.end < bytes.byteCount {
             let start = survey.end
-            guard let message = Message(bytes, at: start) else { break }
+            guard let message = Message(bytes, at: start) else {
+                isAtEnd = bytes.byteCount - start < FramePiece.headerByteCount
+                // Of a broken one, whoever passes it on says what is wrong.
+                if !isAtEnd, survey.messageCount == 0 {
+                    survey.end = bytes.byteCount
+                    survey.messageCount = 1
+                }
+                break
+            }
+            isAtEnd = false
             let isStatement = message.isStatement
             if message.tag == ClientTag.query || message.tag == ClientTag.functionCall,
                 survey.messageCount > 0
@@ -56,10 +81,16 @@ public final class MessageRouter {
                 break
             }
             guard message.isWhole || !isStatement else {
+                isAtEnd = true
                 if survey.messageCount == 0 {
                     survey.target = partial(message, route)
                     survey.tag = message.tag
+                    survey.end = message.end
                 }
+                break
+            }
+            if !message.isWhole, survey.messageCount > 0, message.isOfBatch {
+                isAtEnd = true
                 break
             }
             survey.lastStart = start
@@ -68,11 +99,14 @@ public final class MessageRouter {
             survey.tag = message.tag
             if isStatement {
                 read(message, bytes, &survey, &parsed, route, session, store)
-                guard case .none = survey.target else { break }
-            } else if message.tag == ClientTag.sync || !message.isPartOfBatch {
+                guard case .none = survey.target, survey.effect == nil else { break }
+            } else if message.tag == ClientTag.sync || !message.isOfBatch || !message.isWhole {
                 break
             }
+            if message.tag == ClientTag.flush { hasFlush = true }
+            isAtEnd = true
         }
+        survey.isOpenEnded = isAtEnd && !hasFlush
         if survey.messageCount == 0, case .none = survey.target { survey.target = .incomplete }
         return survey
     }
@@ -97,7 +131,13 @@ public final class MessageRouter {
         let context = Context(session, route)
         switch message.tag {
         case ClientTag.query:
-            let text = message.body.lowerBound..<message.body.upperBound - 1
+            let textEnd = bytes.firstOffset(of: 0, in: message.body) ?? message.body.upperBound
+            // What stands behind the zero is an error, which the server finds.
+            guard textEnd + 1 == message.body.upperBound else {
+                survey.target = .anyShard
+                return
+            }
+            let text = message.body.lowerBound..<textEnd
             judge(bytes, text, [:], isQuery: true, context, route, &survey)
         case ClientTag.parse:
             guard let parse = Self.parse(message, bytes) else { return }
@@ -176,6 +216,7 @@ public final class MessageRouter {
         let text = definition.lowerBound..<textEnd
         if let change = HintChange(marked: definitionBytes, text) {
             survey.target = .hint(change)
+            survey.effect = .hint(change)
             return
         }
         let numbers = parameters(definitionBytes, text, number: number, context, route)
@@ -196,6 +237,8 @@ public final class MessageRouter {
         _ route: borrowing ClientRoute
     ) -> [Int] {
         if route.hinted != nil { return [] }
+        // In another encoding they may not be found.
+        let number = context.isUTF8 && context.isConforming ? number : nil
         if let number, let known = parameterNumbers[number] { return known }
         let numbers = statements.parameters(
             of: bytes, in: text, isConforming: context.isConforming, isUTF8: context.isUTF8)
@@ -214,6 +257,7 @@ public final class MessageRouter {
         let command = SessionCommand.read(bytes, in: text, isConforming: context.isConforming)
         if isQuery, let replacement = answer(to: command, bytes, text, context, route) {
             survey.target = replacement
+            if case .replaced(_, let change?) = replacement { survey.effect = .hint(change) }
             return
         }
         var values = ExecutionValues()
@@ -221,7 +265,11 @@ public final class MessageRouter {
         values.isUTF8 = context.isUTF8
         if router.isBySchema { values.searchPath = context.searchPath }
         let found = statements.route(
-            bytes, in: text, values, isConforming: context.isConforming, hint: route.hinted)
+            bytes, in: text, values, isConforming: context.isConforming,
+            hint: command.isAboutTransaction ? nil : route.hinted)
+        if statements.dependsOnSettings, context.isInDoubt || survey.messageCount > 1 {
+            survey.dependsOnAnswers = true
+        }
         switch (command, found) {
         case (_, .refused(let refusal)):
             survey.target = .refused(refusal)
@@ -230,50 +278,47 @@ public final class MessageRouter {
             if isQuery {
                 survey.target = .begin(string, tag: tag)
             } else {
-                survey.repeatable.append((string, survey.end))
+                survey.repeatable.append(Survey.Repeatable(string, survey.end, isBegin: true))
             }
         case (.end(let tag), .session), (.end(let tag), .shard):
             survey.target = isQuery ? .end(tag: tag) : .none
+            survey.effect = .end
         case (.setSearchPath(let first), .session):
-            survey.path = first.map { .first($0) } ?? .unknown
-            survey.repeatable.append((bytes.string(in: text), survey.end))
-        case (.savepoint, .session):
-            if route.pathInTransaction != nil { survey.path = .unknown }
-            survey.repeatable.append((bytes.string(in: text), survey.end))
+            if router.isBySchema {
+                survey.effect = .path(first.map { .first($0) } ?? .unknown)
+            }
+            survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
+        case (.savepoint, .session), (.savepoint, .shard):
+            survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
+        case (.rollbackTo, .session), (.rollbackTo, .shard):
+            survey.effect = .rollbackTo
+            survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
+        case (.chain, _):
+            // What was set for one transaction is not for the next.
+            survey.effect = .rollbackTo
+            survey.target = .fixed
         case (.resetAll, _):
-            survey.resetsHints = true
+            survey.effect = .resetHints
             survey.target = .fixed
         case (.other, .session):
-            if Self.isRepeatable(bytes, text) {
-                survey.repeatable.append((bytes.string(in: text), survey.end))
+            if TextForm.isRepeatable(bytes, text) {
+                survey.repeatable.append(Survey.Repeatable(bytes.string(in: text), survey.end))
             } else {
-                survey.target = .fixed
+                survey.target = TextForm.isEmpty(bytes, text) ? .anyShard : .fixed
             }
+        case (_, .anyShard) where isQuery && TextForm.hasSeveralStatements(bytes, text):
+            // One of them may be BEGIN or SET.
+            survey.target = .fixed
         case (_, let other):
             survey.target = target(other)
+        }
+        if isQuery, route.isChanged, TextForm.hasSeveralStatements(bytes, text) {
+            // The transaction may end in the midst of it.
+            survey.effect = .rollbackTo
         }
         // Of the extended protocol, what follows in the batch may say more.
         if isQuery, case .none = survey.target { survey.target = .anyShard }
         if !isQuery, case .anyShard = survey.target { survey.target = .none }
-    }
-
-    /// SET, RESET and SHOW; cursors, DISCARD and the like are not.
-    private static func isRepeatable(_ bytes: borrowing RawSpan, _ text: Range<Int>) -> Bool {
-        var lexer = Lexer(from: text.lowerBound)
-        var isFirst = true
-        var isRepeatable = false
-        while let token = lexer.next(in: bytes, before: text.upperBound) {
-            if isFirst {
-                let start = token.range.lowerBound
-                isRepeatable = ["set", "reset", "show"].contains {
-                    $0.utf8.count == token.range.count && bytes.hasWord($0, at: start)
-                }
-                isFirst = false
-            } else if token.kind == .semicolon {
-                return isRepeatable && lexer.next(in: bytes, before: text.upperBound) == nil
-            }
-        }
-        return isRepeatable
     }
 
     private func target(_ route: Route) -> Survey.Target {
@@ -290,113 +335,21 @@ public final class MessageRouter {
                     hint: "Send it to each shard: /* pgweir: shard=NAME */."))
         }
     }
-
-    // MARK: What is answered without its text reaching a server
-
-    /// A Parse of a statement of ours: another text goes to the server.
-    private func replace(
-        _ bytes: borrowing RawSpan, _ text: Range<Int>, _ message: Message, _ parse: Parsed,
-        _ context: Context, _ route: borrowing ClientRoute, _ survey: inout Survey
-    ) {
-        let command = SessionCommand.read(bytes, in: text, isConforming: context.isConforming)
-        let replaced: String
-        switch command {
-        case .setHint(let change): replaced = change.markedText
-        case .malformed:
-            survey.target = .refused(Self.malformed)
-            return
-        default:
-            guard let query = query(for: command, bytes, text, context, route) else { return }
-            replaced = query
-        }
-        var whole = ByteBuffer()
-        whole.appendMessage(ClientTag.parse) {
-            $0.append(bytes.extracting(parse.name))
-            $0.append(UInt8(0))
-            $0.append(cString: replaced)
-            $0.append(bigEndian: UInt16(0))
-        }
-        survey.target = .replaced(whole.bytes.array(), nil)
-    }
-
-    private func answer(
-        to command: SessionCommand, _ bytes: borrowing RawSpan, _ text: Range<Int>,
-        _ context: Context, _ route: borrowing ClientRoute
-    ) -> Survey.Target? {
-        var whole = ByteBuffer()
-        switch command {
-        case .malformed: return .refused(Self.malformed)
-        case .setHint(let change):
-            ClientMessages.query(change.markedText, to: &whole)
-            return .replaced(whole.bytes.array(), change)
-        default:
-            guard let query = query(for: command, bytes, text, context, route) else { return nil }
-            ClientMessages.query(query, to: &whole)
-            return .replaced(whole.bytes.array(), nil)
-        }
-    }
-
-    private static let malformed = Refusal(
-        "a SET, SHOW or RESET for pgweir was not understood",
-        detail: "The parameters are pgweir.key and pgweir.shard; the statement stands alone.",
-        hint: "Write SET [LOCAL] pgweir.key = '42', or SET [LOCAL] pgweir.shard = 's1'.")
-
-    /// The query whose answer is the answer to SHOW pgweir.key or EXPLAIN (SHARDS).
-    private func query(
-        for command: SessionCommand, _ bytes: borrowing RawSpan, _ text: Range<Int>,
-        _ context: Context, _ route: borrowing ClientRoute
-    ) -> String? {
-        switch command {
-        case .show(let shown, let column):
-            let value =
-                switch (shown, route.shownHint) {
-                case (.key, .key(let columns)?): columns.joined(separator: ",")
-                case (.shard, .shard(let name)?): name
-                case (.shard, .key?):
-                    if case .shard(let shard, _)? = route.hinted {
-                        router.map.shards[shard]
-                    } else {
-                        ""
-                    }
-                case _: column == "shard" ? "any" : ""
-                }
-            return "SELECT \(Self.literal(value)) AS \"\(column)\""
-        case .explain(let start):
-            var values = ExecutionValues()
-            values.isUTF8 = context.isUTF8
-            if router.isBySchema { values.searchPath = context.searchPath }
-            let found = statements.route(
-                bytes, in: start..<text.upperBound, values, isConforming: context.isConforming,
-                hint: route.hinted)
-            let explanation = RouteExplanation(found, router.map)
-            let columns = [
-                (explanation.shard, "shard"), (explanation.role, "role"),
-                (explanation.rule, "rule"), (explanation.reason, "reason"),
-            ]
-            return "SELECT "
-                + columns.map { "\(Self.literal($0)) AS \($1)" }.joined(separator: ", ")
-        case .begin, .end, .setHint, .resetAll, .setSearchPath, .savepoint, .malformed, .other:
-            return nil
-        }
-    }
-
-    /// Holds whatever standard_conforming_strings is.
-    private static func literal(_ text: String) -> String {
-        let doubled = text.map { $0 == "'" ? "''" : $0 == "\\" ? "\\\\" : String($0) }.joined()
-        return (text.contains("\\") ? " E'" : "'") + doubled + "'::text"
-    }
 }
 
 /// What of the client's session decides how its texts are read.
-private struct Context {
+struct Context {
     let isConforming: Bool
     let isUTF8: Bool
+    /// A SET is under way that may change these.
+    let isInDoubt: Bool
     /// The first schema; nil = not known.
     let searchPath: String?
 
     init(_ session: borrowing ClientSession, _ route: borrowing ClientRoute) {
         isConforming = session.readsConformingStrings
         isUTF8 = session.isUTF8
+        isInDoubt = session.isReadingInDoubt
         switch route.pathInTransaction {
         case .first(let schema): searchPath = schema
         case .unknown: searchPath = nil

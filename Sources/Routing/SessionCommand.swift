@@ -38,14 +38,25 @@ enum SessionCommand: Equatable {
     case resetAll
     /// SET [LOCAL] search_path; nil = not one plain name.
     case setSearchPath(first: String?)
-    /// SAVEPOINT, RELEASE, ROLLBACK TO.
+    /// SAVEPOINT and RELEASE.
     case savepoint
+    case rollbackTo
+    /// COMMIT AND CHAIN, ROLLBACK AND CHAIN.
+    case chain
     /// About `pgweir.`, and not understood.
     case malformed
     /// Another SET, RESET or SHOW, or anything else.
     case other
 
     enum Shown: Equatable { case key, shard }
+
+    /// Whether it belongs where the transaction is, whatever hint is in force.
+    var isAboutTransaction: Bool {
+        switch self {
+        case .begin, .end, .chain, .savepoint, .rollbackTo, .setSearchPath: true
+        case .setHint, .show, .explain, .resetAll, .malformed, .other: false
+        }
+    }
 
     /// Reads `text` in `range`. Looks at a few words only unless the first is one of those.
     static func read(
@@ -103,7 +114,7 @@ private struct CommandReader {
         case "commit", "end":
             return finish("COMMIT", text)
         case "rollback", "abort":
-            return first == "rollback" && isBack(text) ? .savepoint : finish("ROLLBACK", text)
+            return first == "rollback" && isBack(text) ? .rollbackTo : finish("ROLLBACK", text)
         case "savepoint", "release":
             return .savepoint
         case "set": return set(text)
@@ -167,6 +178,10 @@ private struct CommandReader {
 
     private mutating func finish(_ tag: String, _ text: borrowing RawSpan) -> SessionCommand {
         if word == "work" || word == "transaction" { advance(text) }
+        if take("and", text) {
+            if take("chain", text) { return isAtEnd(text) ? .chain : .other }
+            guard take("no", text), take("chain", text) else { return .other }
+        }
         return isAtEnd(text) ? .end(tag: tag) : .other
     }
 

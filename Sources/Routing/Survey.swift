@@ -1,4 +1,5 @@
 public import Sharding
+internal import Wire
 
 /// What the client's next messages are about, up to the one that says it or the end of their batch.
 ///
@@ -39,10 +40,31 @@ public struct Survey: Sendable {
     /// The first byte of the last message.
     public internal(set) var tag: UInt8 = 0
     /// Statements to be run again if the transaction moves, and where their messages end.
-    public internal(set) var repeatable: [(text: String, end: Int)] = []
-    /// All hints go back to what the login said.
-    public internal(set) var resetsHints = false
-    var path: ClientRoute.SearchPath?
+    var repeatable: [Repeatable] = []
+    /// What the last message changes if it succeeds.
+    var effect: RouteEffect?
+    /// The last message is read as the session is set, which what was sent before may change.
+    var dependsOnAnswers = false
+    /// More of its batch is to come before the client expects an answer.
+    public internal(set) var isOpenEnded = false
+
+    /// Whether its last message is answered by a ReadyForQuery.
+    var endsBatch: Bool {
+        tag == ClientTag.query || tag == ClientTag.sync || tag == ClientTag.functionCall
+    }
+
+    struct Repeatable {
+        let text: String
+        /// Behind its message.
+        var end: Int
+        let isBegin: Bool
+
+        init(_ text: String, _ end: Int, isBegin: Bool = false) {
+            self.text = text
+            self.end = end
+            self.isBegin = isBegin
+        }
+    }
 
     init(from offset: Int) {
         end = offset
@@ -58,17 +80,18 @@ public struct Survey: Sendable {
         var moved = self
         moved.end += distance
         moved.lastStart += distance
-        moved.repeatable = repeatable.map { ($0.text, $0.end + distance) }
+        for index in moved.repeatable.indices { moved.repeatable[index].end += distance }
         return moved
     }
 }
 
-extension ClientRoute {
-    /// The messages of `survey` up to `offset` have been sent.
-    public mutating func passed(_ survey: Survey, to offset: Int) {
-        for (text, end) in survey.repeatable where end <= offset { note(text) }
-        guard offset >= survey.end else { return }
-        if let path = survey.path { pathInTransaction = path }
-        if survey.resetsHints { resetHints() }
-    }
+/// What a statement changes for those behind it, if the server carries it out.
+enum RouteEffect {
+    case hint(HintChange)
+    /// All hints go back to what the login said.
+    case resetHints
+    case path(ClientRoute.SearchPath)
+    /// COMMIT or ROLLBACK: SET LOCAL ends, SET may be taken back.
+    case end
+    case rollbackTo
 }

@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 internal import SQL
 public import Wire
 
@@ -8,6 +8,11 @@ public import Wire
 extension ClientSession {
     /// `standard_conforming_strings` of the client's session.
     public var readsConformingStrings: Bool { hasConformingStrings }
+
+    /// A statement under way may change how the next one is to be read.
+    public var isReadingInDoubt: Bool {
+        !traces.suspected.isDisjoint(with: [.parameters, .anyParameter])
+    }
 
     /// The statement that the client calls `name`, as of everything that was sent; empty = the one
     /// without a name. nil = there is none, or nobody remembers its text.
@@ -42,6 +47,16 @@ extension ClientSession {
             server.expect(.bind, of: text)
             ClientMessages.bindNothing(to: &toServer.buffer)
         }
+    }
+}
+
+extension ServerSession {
+    /// The transaction block that it is in, or is about to be, fails; nobody is told.
+    public mutating func failTransaction(_ toServer: inout ByteBuffer) {
+        ClientMessages.failingParse(to: &toServer)
+        expect(Expectation(.parse, .swallow))
+        ClientMessages.sync(to: &toServer)
+        expectOwnSync()
     }
 }
 

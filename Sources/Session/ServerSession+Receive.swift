@@ -138,6 +138,8 @@ extension ServerSession {
         case ServerTag.errorResponse:
             let body = bytes.extracting(piece.body)
             let isFatal = ErrorFields(body: body).isFatal
+            errorCount += 1
+            lastEnd = .rolledBack
             if isFatal, isReleasable || listing != nil, client.sharesServers, client.traces.isClean,
                 hears.isEmpty, handover == .none
             {
@@ -152,7 +154,10 @@ extension ServerSession {
             saidFatal = true
             return true
         case ServerTag.commandComplete:
-            if piece.closes { noteReset(bytes.extracting(piece.body), &client, store) }
+            if piece.closes {
+                noteReset(bytes.extracting(piece.body), &client, store)
+                noteEnd(bytes.extracting(piece.body))
+            }
             noteHandedOver()
             copy = .none
             tally.queryCount += 1
@@ -340,6 +345,16 @@ extension ServerSession {
         guard client.parameters.reported[name.lowercased()] != own else { return false }
         client.parameters = store.canonical(client.parameters.reporting(name, own))
         return true
+    }
+
+    /// COMMIT and ROLLBACK, as CommandComplete tells them.
+    private mutating func noteEnd(_ body: borrowing RawSpan) {
+        switch body.byteCount {
+        case 7 where body.string(in: 0..<6) == "COMMIT": lastEnd = .committed
+        case 9 where body.string(in: 0..<8) == "ROLLBACK": lastEnd = .rolledBack
+        case 20 where body.string(in: 0..<19) == "PREPARE TRANSACTION": lastEnd = .committed
+        default: break
+        }
     }
 
     /// DISCARD ALL and DEALLOCATE take prepared statements away: the server's are gone, and those

@@ -38,6 +38,11 @@ public struct ServerSession: ~Copyable {
     var listing: FunctionListing?
     /// Syncs that came in a COPY FROM STDIN behind its last data, and were not passed on.
     var syncsHeld = 0
+    /// Errors that it has reported.
+    public internal(set) var errorCount = 0
+    /// What became of transaction blocks since somebody has set it to nil; an error counts as the
+    /// end of one.
+    public var lastEnd: TransactionEnd?
     /// It has said that it closes the connection, and why.
     public internal(set) var saidFatal = false
     /// What the last audit found that no text had shown; until the worker has looked.
@@ -92,6 +97,8 @@ public struct ServerSession: ~Copyable {
         /// A Sync was sent behind it: if the server skips it, then not what follows.
         case beforeSync
     }
+
+    public enum TransactionEnd: Equatable, Sendable { case committed, rolledBack }
 
     public enum OwnQuery: Equatable, Sendable {
         case none

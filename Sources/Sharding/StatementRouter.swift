@@ -10,6 +10,10 @@ public struct StatementRouter: ~Copyable {
 
     public var router: Router { plans.router }
 
+    /// How the text read last is to be read follows from `standard_conforming_strings` or
+    /// `client_encoding`.
+    public var dependsOnSettings: Bool { shape.hasPlainBackslash || !shape.isASCII }
+
     public init(_ router: Router, shapeCountMax: Int = 10_000) {
         plans = PlanCache(router, countMax: shapeCountMax)
     }

@@ -76,6 +76,11 @@ final class ClientShards {
         pools[shard] = home
     }
 
+    /// The map has changed, and the client keeps its server, which is of `pool`.
+    func keep(_ pool: Pool) {
+        linked = route.router.router.map.shards.firstIndex { $0 == pool.shard } ?? -1
+    }
+
     /// The bytes from `start` on will be `survey` when there is a server.
     func approve(_ survey: Survey, from start: Int) { approved = (survey, start) }
 

@@ -59,6 +59,7 @@ extension Worker where Loop: ~Copyable {
         let id = clients[slot].id
         var work = ByteBuffer()
         swap(&work, &clients[slot].held)
+        failTransaction(ofUnlinked: slot)
         let rest = clients[slot].session.cancelHeld(&work, toClient: &toClient)
         swap(&work, &clients[slot].held)
         flushToClient(slot, RawSpan())

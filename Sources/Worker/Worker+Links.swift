@@ -204,7 +204,7 @@ extension Worker where Loop: ~Copyable {
         servers[serverSlot].tally.transactionTime +=
             now.nanoseconds &- clients[slot].transactionAt.nanoseconds
         clients[slot].session.unlinked()
-        clients[slot].shards?.route.endTransaction()
+        endRoutedTransaction(slot, serverSlot)
         clients[slot].phase = .idle
         clients[slot].requestedAt = now
         servers[serverSlot].phase = .held

@@ -17,13 +17,7 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
     ) -> Bool {
         guard let shards = clients[slot].shards else { return false }
-        if !shards.route.isBegunNowhere {
-            refreshSharding()
-            if shards.version != settings.sharding.version, let router = messageRouter(shards.map) {
-                shards.version = settings.sharding.version
-                if router !== shards.route.router { shards.use(router) }
-            }
-        }
+        if !shards.route.isBegunNowhere { _ = takesMapInForce(shards) }
         var survey = shards.route.router.survey(
             bytes, from: offset, shards.route, clients[slot].session, statements)
         let isQuery = survey.tag == ClientTag.query || survey.tag == ClientTag.functionCall
@@ -31,17 +25,24 @@ extension Worker where Loop: ~Copyable {
         switch survey.target {
         case .incomplete:
             return false
+        case .none where survey.isOpenEnded && survey.end - offset < Self.openBatchByteCountMax:
+            // What follows may say where all of it belongs; nobody waits for an answer yet.
+            return false
         case .begin(let text, let tag) where !shards.route.isBegunNowhere:
             shards.route.beginNowhere(text)
             return answer(slot, tag, .inTransaction, bytes, &offset, survey)
         case .end(let tag) where shards.route.isBegunNowhere:
-            shards.route.endTransaction()
-            return answer(slot, tag, .idle, bytes, &offset, survey)
-        case .replaced(_, let change?) where isQuery:
+            let isUndone = shards.route.isFailedNowhere || tag == "ROLLBACK"
+            shards.route.endTransaction(isUndone: isUndone)
+            return answer(slot, isUndone ? "ROLLBACK" : tag, .idle, bytes, &offset, survey)
+        case .replaced(_, let change?) where isQuery && !shards.route.isFailedNowhere:
             let isInBlock = shards.route.isBegunNowhere
-            if !change.isLocal || isInBlock, let refusal = shards.route.change(change) {
+            if let refusal = shards.route.refusal(of: change) {
                 guard isInBlock else { return refuse(slot, refusal, bytes, &offset, survey) }
                 break
+            }
+            if !change.isLocal || isInBlock {
+                shards.route.change(change, isInTransaction: isInBlock)
             }
             return answer(
                 slot, "SET", clients[slot].session.statusUnlinked, bytes, &offset, survey)
@@ -122,20 +123,22 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ serverSlot: Int, _ shards: ClientShards, _ bytes: borrowing RawSpan,
         from offset: inout Int
     ) throws(SessionError) -> ClientStep {
-        if servers[serverSlot].session.isReleasable, !shards.isFresh {
-            shards.route.endTransaction()
-        }
-        shards.isFresh = false
-        if servers[serverSlot].session.ledger.isEmpty { shards.hasFlushed = false }
-        if let replay = shards.route.takeReplay() {
-            runOwnQuery(serverSlot, replay, sendsNow: false)
-            clients[slot].session.statusUnlinked = .idle
-        }
+        guard prepareRoute(slot, serverSlot, shards) else { return .stalled }
         while offset < bytes.byteCount {
             guard clients[slot].session.scanner.isBetweenFrames else {
                 let left = clients[slot].session.scanner.bodyByteCountLeft
                 let step = try pass(slot, serverSlot, bytes, &offset, to: offset + left)
                 guard step == .consumed else { return step }
+                continue
+            }
+            if shards.route.awaitsAnswer, !servers[serverSlot].session.ledger.isEmpty {
+                guard let next = MessageRouter.message(in: bytes, at: offset) else {
+                    return .consumed
+                }
+                guard !next.isStatement else { return awaitAnswers(serverSlot, shards, bytes) }
+                let step = try pass(slot, serverSlot, bytes, &offset, to: next.end)
+                guard step == .consumed else { return step }
+                if next.isSync { shards.route.passedSync() }
                 continue
             }
             let survey =
@@ -144,8 +147,28 @@ extension Worker where Loop: ~Copyable {
                     bytes, from: offset, shards.route, clients[slot].session, statements)
             if case .incomplete = survey.target { return .consumed }
             let before = offset
-            let step = try follow(survey, slot, serverSlot, shards, bytes, &offset)
-            shards.route.passed(survey, to: offset)
+            let errorCount = servers[serverSlot].session.errorCount
+            var step = ClientStep.consumed
+            if shards.route.needsQuiet(survey) {
+                step = try pass(slot, serverSlot, bytes, &offset, to: survey.lastStart)
+                if step == .consumed, !servers[serverSlot].session.ledger.isEmpty {
+                    shards.route.passed(survey, to: offset, errorCount: errorCount)
+                    return awaitAnswers(serverSlot, shards, bytes)
+                }
+            }
+            let isSkipped = servers[serverSlot].session.skipsUntilSync
+            if step == .consumed {
+                step = try follow(survey, slot, serverSlot, shards, bytes, &offset)
+            }
+            if isSkipped {
+                shards.route.skipped(survey, to: offset)
+            } else {
+                shards.route.passed(
+                    survey, to: offset, errorCount: errorCount,
+                    isInBlock: servers[serverSlot].session.status != .idle)
+                // Whatever ended before, what it sets stands.
+                if shards.route.awaitsAnswer { servers[serverSlot].session.lastEnd = nil }
+            }
             guard step == .consumed, offset > before else { return step }
         }
         return .consumed
@@ -156,6 +179,8 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ serverSlot: Int, _ bytes: borrowing RawSpan, _ offset: inout Int, to end: Int
     ) throws(SessionError) -> ClientStep {
         guard end > offset else { return .consumed }
+        // What is asked for now is behind the last Flush.
+        clients[slot].shards?.hasFlushed = false
         return try clients[slot].session.receivedLinked(
             bytes.extracting(0..<min(end, bytes.byteCount)), from: &offset,
             server: &servers[serverSlot].session, toServer: &toServer, toClient: &toClient,
@@ -166,7 +191,7 @@ extension Worker where Loop: ~Copyable {
         _ survey: Survey, _ slot: Int, _ serverSlot: Int, _ shards: ClientShards,
         _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
-        let end = survey.messageCount == 0 ? bytes.byteCount : survey.end
+        let end = survey.end
         switch survey.target {
         case .incomplete, .none, .anyShard, .end:
             return try pass(slot, serverSlot, bytes, &offset, to: end)
@@ -175,7 +200,7 @@ extension Worker where Loop: ~Copyable {
             if servers[serverSlot].session.isReleasable, !isKept(slot) { return .stalled }
             let step = try pass(slot, serverSlot, bytes, &offset, to: end)
             if step == .consumed, servers[serverSlot].session.status == .idle {
-                shards.route.note(text)
+                shards.route.noteBegin(text)
             }
             return step
         case .shard(let shard) where shard == shards.linked:
@@ -195,12 +220,12 @@ extension Worker where Loop: ~Copyable {
         case .refused(let refusal):
             return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
         case .replaced(let message, let change):
-            if let change, let refusal = shards.route.change(change) {
+            if let change, let refusal = shards.route.refusal(of: change) {
                 return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
             }
             return try replace(message, survey, slot, serverSlot, bytes, &offset)
         case .hint(let change):
-            if let refusal = shards.route.change(change) {
+            if let refusal = shards.route.refusal(of: change) {
                 return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
             }
             return try pass(slot, serverSlot, bytes, &offset, to: end)
@@ -281,18 +306,21 @@ extension Worker where Loop: ~Copyable {
         if servers[serverSlot].session.isReleasable, !isKept(slot) { return .stalled }
         let mayMove =
             !shards.route.isFixed && clients[slot].session.traces.pins.isEmpty
-            && (status == .inTransaction || shards.route.log.isEmpty)
+            && (status == .inTransaction || shards.route.log.isEmpty || shards.route.hasBegun)
+        if survey.lastStart > offset, !servers[serverSlot].session.isReady {
+            // They may be about portals of this server.
+            let step = try pass(slot, serverSlot, bytes, &offset, to: survey.lastStart)
+            guard step == .consumed, !servers[serverSlot].session.ledger.isEmpty else {
+                return step
+            }
+            return awaitAnswers(serverSlot, shards, bytes)
+        }
         guard mayMove else {
             let refusal = elsewhere(shard, slot, shards, inBlock: status == .inTransaction)
             return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
         }
         guard servers[serverSlot].session.ledger.isEmpty else {
-            if !shards.hasFlushed {
-                shards.hasFlushed = true
-                toServer.spill(bytes)
-                ClientMessages.flush(to: &toServer.buffer)
-            }
-            return .stalled
+            return awaitAnswers(serverSlot, shards, bytes)
         }
         shards.hasFlushed = false
         shards.isMoving = true
@@ -303,17 +331,18 @@ extension Worker where Loop: ~Copyable {
         _ shard: Int, _ slot: Int, _ shards: ClientShards, inBlock: Bool
     ) -> Refusal {
         let names = shards.route.router.router.map.shards
+        let linked = names.indices.contains(shards.linked) ? names[shards.linked] : "an old one"
         let pins = clients[slot].session.traces.pins
         if !pins.isEmpty {
             return Refusal(
                 "the statement concerns another shard than the server that the client keeps",
                 detail: "It is for \(names[shard]); the client keeps a server of "
-                    + "\(names[shards.linked]) because of: \(pins).",
+                    + "\(linked) because of: \(pins).",
                 hint: "Give up what keeps the server, or use another connection.")
         }
         return Refusal(
             "the statement concerns another shard than its transaction",
-            detail: "It is for \(names[shard]); the transaction is on \(names[shards.linked]).",
+            detail: "It is for \(names[shard]); the transaction is on \(linked).",
             hint: inBlock
                 ? "End the transaction first." : "End the batch first, by a Sync message.")
     }
@@ -321,7 +350,8 @@ extension Worker where Loop: ~Copyable {
     /// The transaction has not done anything yet that is bound to its server: it goes on elsewhere.
     mutating func leaveShard(_ slot: Int, _ serverSlot: Int) {
         guard let shards = clients[slot].shards else { return }
-        let inBlock = servers[serverSlot].session.status == .inTransaction
+        let inBlock =
+            servers[serverSlot].session.status == .inTransaction || shards.route.hasBegun
         shards.isMoving = false
         orphan(serverSlot, of: slot)
         clients[slot].session.unlinked()

@@ -21,14 +21,15 @@ import Testing
 
     @Test(arguments: [
         ("commit", "COMMIT"), ("end transaction", "COMMIT"), ("abort", "ROLLBACK"),
-        ("ROLLBACK WORK ;", "ROLLBACK"),
+        ("ROLLBACK WORK ;", "ROLLBACK"), ("commit and no chain", "COMMIT"),
     ])
     func `a transaction ends`(_ text: String, _ tag: String) {
         #expect(read(text) == .end(tag: tag))
     }
 
     @Test(arguments: [
-        "begin; select 1", "start", "commit and chain", "rollback prepared 'x'", "select 1",
+        "begin; select 1", "start", "commit and", "commit and chain 1", "rollback prepared 'x'",
+        "select 1",
         "setseed", "set work_mem = 1", "explain select 1", "",
     ])
     func `other texts are not commands`(_ text: String) {
@@ -66,8 +67,9 @@ import Testing
         #expect(read("set local search_path = acme, public") == .setSearchPath(first: "acme"))
         #expect(read("set search_path to \"A b\"") == .setSearchPath(first: "A b"))
         #expect(read("reset search_path") == .setSearchPath(first: nil))
-        #expect(read("rollback work to a") == .savepoint)
+        #expect(read("rollback work to a") == .rollbackTo)
         #expect(read("release a") == .savepoint)
+        #expect(read("rollback work and chain") == .chain)
     }
 
     @Test(arguments: [
