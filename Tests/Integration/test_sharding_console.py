@@ -142,6 +142,8 @@ def test_show_route_says_what_would_happen(shards):
         sql = f"select * from orders where tenant_id = {tenant} and note <> ''x''"
         rows = show(shards, f"ROUTE FOR '{sql}'")
         assert [row["database"] for row in rows] == ["acme", "app", "asked"]
+        asked = rows.pop()
+        assert (asked["shard"], asked["rule"]) == ("", "lookup")
         for row in rows + show(shards, f"ROUTE FOR '{sql}' IN app"):
             assert (row["shard"], row["role"]) == (f"s{shard}", "primary")
             assert row["rule"] == f"remainder {shard} of 2"
