@@ -176,11 +176,17 @@ public struct ClientRoute: ~Copyable {
         if offset >= survey.end, survey.endsBatch { passedEnd() }
     }
 
-    /// The server has answered everything, and has reported `errorCount` errors by now.
-    public mutating func answered(errorCount: Int) {
+    /// The server has answered everything, and has reported `errorCount` errors by now. `isUndone`:
+    /// whether a transaction block has been rolled back, or committed, meanwhile; nil = neither.
+    public mutating func answered(errorCount: Int, isUndone: Bool?) {
         if let (effect, before) = pending {
             pending = nil
-            if before == errorCount { take(effect) }
+            if case .end = effect {
+                // The batch that it stands in may go on.
+                if let isUndone { endSettings(isUndone: isUndone) }
+            } else if before == errorCount {
+                take(effect)
+            }
         }
         // What failed cannot be done again elsewhere.
         if self.errorCount != errorCount, unprovenCount > 0 { fix() }
@@ -278,6 +284,10 @@ public struct ClientRoute: ~Copyable {
         hasBegun = false
         pending = nil
         if !log.isEmpty { log.removeAll() }
+        endSettings(isUndone: isUndone)
+    }
+
+    private mutating func endSettings(isUndone: Bool) {
         guard isChanged else { return }
         pathInTransaction = nil
         localHint = nil

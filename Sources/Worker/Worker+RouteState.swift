@@ -37,7 +37,7 @@ extension Worker where Loop: ~Copyable {
         }
         if servers[serverSlot].session.ledger.isEmpty {
             shards.hasFlushed = false
-            shards.route.answered(errorCount: servers[serverSlot].session.errorCount)
+            noteAnswers(serverSlot, shards)
         }
         if let replay = shards.route.takeReplay() {
             runOwnQuery(serverSlot, replay.text, sendsNow: false)
@@ -64,9 +64,16 @@ extension Worker where Loop: ~Copyable {
     /// The server of a routed client is in no transaction any more.
     mutating func endRoutedTransaction(_ slot: Int, _ serverSlot: Int) {
         guard let shards = clients[slot].shards else { return }
-        shards.route.answered(errorCount: servers[serverSlot].session.errorCount)
+        noteAnswers(serverSlot, shards)
         shards.route.endTransaction(isUndone: servers[serverSlot].session.lastEnd == .rolledBack)
         servers[serverSlot].session.lastEnd = nil
+    }
+
+    private mutating func noteAnswers(_ serverSlot: Int, _ shards: ClientShards) {
+        let lastEnd = servers[serverSlot].session.lastEnd
+        shards.route.answered(
+            errorCount: servers[serverSlot].session.errorCount,
+            isUndone: lastEnd.map { $0 == .rolledBack })
     }
 
     /// The next message depends on what the server says to those before it.

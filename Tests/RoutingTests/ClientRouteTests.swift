@@ -10,7 +10,7 @@ import Testing
         let survey = surveying.survey(bytes)
         if case .begin(let text, _) = survey.target { surveying.route.noteBegin(text) }
         surveying.route.passed(survey, to: bytes.count, errorCount: errors)
-        surveying.route.answered(errorCount: errors + (fails ? 1 : 0))
+        surveying.route.answered(errorCount: errors + (fails ? 1 : 0), isUndone: nil)
         if fails { surveying.route.linked(errorCount: errors) }
     }
 
@@ -96,7 +96,7 @@ import Testing
         let bytes = query("set pgweir.shard = 's1'")
         surveying.route.passed(surveying.survey(bytes), to: bytes.count, errorCount: errors)
         check(surveying.route.awaitsAnswer && shard(surveying) == "any")
-        surveying.route.answered(errorCount: errors)
+        surveying.route.answered(errorCount: errors, isUndone: nil)
         check(!surveying.route.awaitsAnswer && shard(surveying) == "s1")
         ask(&surveying, "reset all", fails: true)
         check(shard(surveying) == "s1")
@@ -145,6 +145,19 @@ import Testing
         ask(&surveying, "reset pgweir.shard")
         surveying.route.endTransaction(isUndone: false)
         check(shard(surveying) == "any")
+    }
+
+    @Test(arguments: [true, false])
+    func `in the midst of a batch a COMMIT ends what was set`(_ isUndone: Bool) throws {
+        var surveying = try linked()
+        ask(&surveying, "begin")
+        ask(&surveying, "set pgweir.shard = 's1'")
+        ask(&surveying, "set local pgweir.shard = 's0'")
+        let bytes = parse("commit") + bind([])
+        surveying.route.passed(surveying.survey(bytes), to: bytes.count, errorCount: errors)
+        check(surveying.route.awaitsAnswer)
+        surveying.route.answered(errorCount: errors + 1, isUndone: isUndone)
+        check(shard(surveying) == (isUndone ? "any" : "s1"))
     }
 
     @Test func `a batch without a block is the transaction of what it sets`() throws {
