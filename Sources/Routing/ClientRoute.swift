@@ -8,7 +8,7 @@ public import Sharding
 ///
 ///     none ─▶ begun, nowhere yet ─▶ floats on some shard ─▶ fixed on one
 ///                      └────────────────▲ moves ┘ └───────────▲
-public struct ClientRoute {
+public struct ClientRoute: ~Copyable {
     /// Of the map in force when its transaction began.
     public internal(set) var router: MessageRouter
     /// From the login; where RESET goes.
@@ -46,7 +46,7 @@ public struct ClientRoute {
     private var endCount = 0
     private var changedAt = 0
 
-    enum SearchPath {
+    enum SearchPath: Sendable {
         case first(String)
         case unknown
     }
@@ -134,7 +134,7 @@ public struct ClientRoute {
 
     /// Whether what was sent before must be answered first, so that it is certain what came of
     /// `survey`.
-    public func needsQuiet(_ survey: Survey) -> Bool {
+    public func needsQuiet(_ survey: borrowing Survey) -> Bool {
         switch survey.effect {
         case .hint, .resetHints, .path: true
         case .end, .rollbackTo, nil: survey.dependsOnAnswers
@@ -144,7 +144,7 @@ public struct ClientRoute {
     /// The messages of `survey` up to `offset` have been sent to a server that had reported
     /// `errorCount` errors. `isInBlock`: it was in a transaction block then.
     public mutating func passed(
-        _ survey: Survey, to offset: Int, errorCount: Int, isInBlock: Bool = false
+        _ survey: borrowing Survey, to offset: Int, errorCount: Int, isInBlock: Bool = false
     ) {
         for one in survey.repeatable where one.end <= offset {
             if one.isBegin { noteBegin(one.text) } else { note(one.text) }
@@ -172,7 +172,7 @@ public struct ClientRoute {
     }
 
     /// The server reads the messages of `survey` up to `offset` only to find a Sync.
-    public mutating func skipped(_ survey: Survey, to offset: Int) {
+    public mutating func skipped(_ survey: borrowing Survey, to offset: Int) {
         if offset >= survey.end, survey.endsBatch { passedEnd() }
     }
 

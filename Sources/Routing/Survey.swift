@@ -53,7 +53,7 @@ public struct Survey: Sendable {
         tag == ClientTag.query || tag == ClientTag.sync || tag == ClientTag.functionCall
     }
 
-    struct Repeatable {
+    struct Repeatable: Sendable {
         let text: String
         /// Behind its message.
         var end: Int
@@ -74,23 +74,21 @@ public struct Survey: Sendable {
     /// What was to be asked is known.
     public mutating func decide(_ target: Target) { self.target = target }
 
-    /// The same for the same bytes at another place.
-    public func moved(by distance: Int) -> Survey {
-        guard distance != 0 else { return self }
-        var moved = self
-        moved.end += distance
-        moved.lastStart += distance
-        for index in moved.repeatable.indices { moved.repeatable[index].end += distance }
-        return moved
+    /// The same bytes have another place.
+    public mutating func move(by distance: Int) {
+        guard distance != 0 else { return }
+        end += distance
+        lastStart += distance
+        for index in repeatable.indices { repeatable[index].end += distance }
     }
 }
 
 /// What a statement changes for those behind it, if the server carries it out.
-enum RouteEffect {
-    case hint(HintChange)
+enum RouteEffect: Sendable {
+    indirect case hint(HintChange)
     /// All hints go back to what the login said.
     case resetHints
-    case path(ClientRoute.SearchPath)
+    indirect case path(ClientRoute.SearchPath)
     /// COMMIT or ROLLBACK: SET LOCAL ends, SET may be taken back.
     case end
     case rollbackTo

@@ -72,7 +72,7 @@ public struct StatementScanner: ~Copyable {
     }
 
     /// Every token comes by here once, whoever looks at it.
-    private mutating func read(_ text: borrowing RawSpan) -> Token? {
+    @inline(__always) private mutating func read(_ text: borrowing RawSpan) -> Token? {
         let token = lexer.next(in: text, before: end)
         if let names, let token { compare(token, with: names, text) }
         return token

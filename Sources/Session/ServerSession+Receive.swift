@@ -350,9 +350,9 @@ extension ServerSession {
     /// COMMIT and ROLLBACK, as CommandComplete tells them.
     private mutating func noteEnd(_ body: borrowing RawSpan) {
         switch body.byteCount {
-        case 7 where body.string(in: 0..<6) == "COMMIT": lastEnd = .committed
-        case 9 where body.string(in: 0..<8) == "ROLLBACK": lastEnd = .rolledBack
-        case 20 where body.string(in: 0..<19) == "PREPARE TRANSACTION": lastEnd = .committed
+        case 7 where body.hasWord("commit", at: 0): lastEnd = .committed
+        case 9 where body.hasWord("rollback", at: 0): lastEnd = .rolledBack
+        case 20 where body.hasWord("prepare transaction", at: 0): lastEnd = .committed
         default: break
         }
     }

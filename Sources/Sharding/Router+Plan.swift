@@ -51,6 +51,7 @@ extension Router {
         _ plan: Plan, _ shape: borrowing Shape, _ text: borrowing RawSpan,
         _ values: ExecutionValues
     ) -> Route {
+        if plan.statements.count == 1 { return self.route(plan.statements[0], shape, text, values) }
         var route = Route.session
         for statement in plan.statements {
             let next = self.route(statement, shape, text, values)
@@ -99,11 +100,40 @@ extension Router {
             }
         case .keyed(let conditions, _):
             do throws(Refusal) {
+                if let only = try shardOfOnly(conditions, shape, text, values) { return only }
                 return try shard(of: conditions, shape, text, values)
             } catch {
                 return .refused(error)
             }
         }
+    }
+
+    /// One value of one column, placed by its hash: what nearly all statements have. nil = more.
+    private func shardOfOnly(
+        _ conditions: [KeyCondition], _ shape: borrowing Shape, _ text: borrowing RawSpan,
+        _ values: ExecutionValues
+    ) throws(Refusal) -> Route? {
+        guard let shardsByHash, conditions.count == 1, conditions[0].columns.count == 1,
+            conditions[0].columns[0].count == 1
+        else { return nil }
+        let key: KeyValue?
+        do throws(KeyProblem) {
+            switch conditions[0].columns[0][0] {
+            case .literal(let index, let isNegated, let type):
+                key = try value(shape.literals[index], isNegated: isNegated, type, text, values)
+            case .parameter(let number, let type, let isShared):
+                key = try value(ofParameter: number, type, isShared: isShared, values)
+            case .elements, .elementsOfLiteral, .constant, .searchPath:
+                return nil
+            }
+        } catch {
+            throw unreadable(error, column: 0)
+        }
+        if key == nil, !conditions[0].isInserted { return .anyShard(isCatalog: false) }
+        var hash = PartitionHash()
+        hash.combine(key)
+        let remainder = hash.remainder(of: shardsByHash.count)
+        return .shard(shardsByHash[remainder], .remainder(remainder, modulus: shardsByHash.count))
     }
 
     private func shard(
@@ -155,17 +185,6 @@ extension Router {
         of condition: KeyCondition, _ shape: borrowing Shape, _ text: borrowing RawSpan,
         _ values: ExecutionValues
     ) throws(Refusal) -> [[KeyValue?]] {
-        // One column with one value is what nearly all statements have.
-        if condition.columns.count == 1, condition.columns[0].count == 1,
-            case .literal(let index, let isNegated, let type) = condition.columns[0][0]
-        {
-            do throws(KeyProblem) {
-                let literal = shape.literals[index]
-                return [[try value(literal, isNegated: isNegated, type, text, values)]]
-            } catch {
-                throw unreadable(error, column: 0)
-            }
-        }
         var keys: [[KeyValue?]] = [[]]
         for (index, sources) in condition.columns.enumerated() {
             var column: [KeyValue?] = []
@@ -217,15 +236,19 @@ extension Router {
             }
             return try KeyValue.readElements(text: content, as: type, isUTF8: values.isUTF8)
         case .parameter(let number, let type, let isShared):
-            let parameter = try parameter(number, isShared: isShared, values)
-            return [
-                try KeyValue.read(
-                    parameter: parameter.bytes, isBinary: parameter.isBinary,
-                    declared: parameter.declared, as: type, isUTF8: values.isUTF8)
-            ]
+            return [try value(ofParameter: number, type, isShared: isShared, values)]
         case .elements(let number, let type, let isShared):
             return try elements(try parameter(number, isShared: isShared, values), type, values)
         }
+    }
+
+    private func value(
+        ofParameter number: Int, _ type: KeyType, isShared: Bool, _ values: ExecutionValues
+    ) throws(KeyProblem) -> KeyValue? {
+        let parameter = try parameter(number, isShared: isShared, values)
+        return try KeyValue.read(
+            parameter: parameter.bytes, isBinary: parameter.isBinary,
+            declared: parameter.declared, as: type, isUTF8: values.isUTF8)
     }
 
     private static let unclear = KeyProblem(

@@ -33,11 +33,20 @@ public final class Router: Sendable, Equatable {
     /// Of the map, to be had without a copy of it.
     public let isBySchema: Bool
     public let shardCount: Int
+    /// The shard of each remainder, if the key has one column and its hash decides alone.
+    let shardsByHash: [Int]?
 
     public init(_ map: ShardingMap) {
         self.map = map
         isBySchema = map.isBySchema
         shardCount = map.shards.count
+        if case .hash(let shards) = map.placement, map.keyTypes.count == 1, map.listed.isEmpty,
+            map.ranges.isEmpty
+        {
+            shardsByHash = shards
+        } else {
+            shardsByHash = nil
+        }
     }
 
     public static func == (one: Router, other: Router) -> Bool {

@@ -31,17 +31,18 @@ final class ClientShards {
     /// What a look-up has said that is no shard; for the next message.
     var lookupFailure: Sharding.Refusal?
     /// What the bytes in front of it are about, from before it was linked; and where they began.
-    private var approved: (survey: Survey, start: Int)?
+    private var approved: Survey?
+    private var approvedStart = 0
 
     init(
-        _ route: ClientRoute, map: String, version: UInt64, home: PoolProfile, shard: Int
+        _ route: consuming ClientRoute, map: String, version: UInt64, home: PoolProfile, shard: Int
     ) {
         self.version = version
+        pools = Array(repeating: nil, count: route.router.router.shardCount)
         self.route = route
         self.map = map
         homeProfile = home
         homeShard = shard
-        pools = Array(repeating: nil, count: route.router.router.map.shards.count)
     }
 
     func settle(in pool: Pool) {
@@ -82,13 +83,16 @@ final class ClientShards {
     }
 
     /// The bytes from `start` on will be `survey` when there is a server.
-    func approve(_ survey: Survey, from start: Int) { approved = (survey, start) }
+    func approve(_ survey: consuming Survey, from start: Int) {
+        approved = .some(survey)
+        approvedStart = start
+    }
 
     /// What was found before, if anything, with the bytes from `offset` on.
     func takeApproved(at offset: Int) -> Survey? {
-        guard let known = approved else { return nil }
-        approved = nil
-        return known.survey.moved(by: offset - known.start)
+        guard var known = approved.take() else { return nil }
+        known.move(by: offset - approvedStart)
+        return known
     }
 
     static func isHint(_ parameter: String) -> Bool {
@@ -132,11 +136,10 @@ extension Worker where Loop: ~Copyable {
                 throw ErrorReply(.fatal, refusal)
             }
         }
-        let route = ClientRoute(router, startupHint: hint)
-        let count = router.router.map.shards.count
+        let count = router.router.shardCount
         // Whoever only logs in, or asks for the version, burdens all shards alike.
         let first = Int(clientSlots.highestCount) % count
-        var chosen: (PoolProfile, Int)?
+        var chosen: (profile: PoolProfile, shard: Int)?
         for step in 0..<count {
             let shard = (first + step) % count
             guard
@@ -148,15 +151,14 @@ extension Worker where Loop: ~Copyable {
             let isDown = service.pool(for: profile).state.withLock {
                 $0.machine.isFailing(at: now)
             }
-            guard isDown else {
-                return ClientShards(
-                    route, map: map, version: settings.sharding.version, home: profile, shard: shard
-                )
+            if !isDown {
+                chosen = (profile, shard)
+                break
             }
         }
-        return chosen.map {
-            ClientShards(
-                route, map: map, version: settings.sharding.version, home: $0.0, shard: $0.1)
-        }
+        guard let chosen else { return nil }
+        return ClientShards(
+            ClientRoute(router, startupHint: hint), map: map, version: settings.sharding.version,
+            home: chosen.profile, shard: chosen.shard)
     }
 }

@@ -85,7 +85,7 @@ extension Worker where Loop: ~Copyable {
     /// Answers a Query that no server has to see. Returns whether there are more bytes.
     private mutating func answer(
         _ slot: Int, _ tag: String, _ status: TransactionStatus, _ bytes: borrowing RawSpan,
-        _ offset: inout Int, _ survey: Survey
+        _ offset: inout Int, _ survey: borrowing Survey
     ) -> Bool {
         ServerMessages.commandComplete(tag, to: &toClient.buffer)
         return finishAnswer(slot, status, bytes, &offset, survey)
@@ -93,7 +93,7 @@ extension Worker where Loop: ~Copyable {
 
     private mutating func refuse(
         _ slot: Int, _ refusal: Refusal, _ bytes: borrowing RawSpan, _ offset: inout Int,
-        _ survey: Survey
+        _ survey: borrowing Survey
     ) -> Bool {
         guard survey.messageCount > 0 else {
             closeClient(slot, ErrorReply(.fatal, refusal))
@@ -105,7 +105,7 @@ extension Worker where Loop: ~Copyable {
 
     private mutating func finishAnswer(
         _ slot: Int, _ status: TransactionStatus, _ bytes: borrowing RawSpan,
-        _ offset: inout Int, _ survey: Survey
+        _ offset: inout Int, _ survey: borrowing Survey
     ) -> Bool {
         ServerMessages.readyForQuery(status, to: &toClient.buffer)
         clients[slot].session.statusUnlinked = status
@@ -141,10 +141,7 @@ extension Worker where Loop: ~Copyable {
                 if next.isSync { shards.route.passedSync() }
                 continue
             }
-            let survey =
-                shards.takeApproved(at: offset)
-                ?? shards.route.router.survey(
-                    bytes, from: offset, shards.route, clients[slot].session, statements)
+            var survey = takeSurvey(slot, shards, bytes, offset)
             if case .incomplete = survey.target { return .consumed }
             let before = offset
             let errorCount = servers[serverSlot].session.errorCount
@@ -158,7 +155,7 @@ extension Worker where Loop: ~Copyable {
             }
             let isSkipped = servers[serverSlot].session.skipsUntilSync
             if step == .consumed {
-                step = try follow(survey, slot, serverSlot, shards, bytes, &offset)
+                step = try follow(&survey, slot, serverSlot, shards, bytes, &offset)
             }
             if isSkipped {
                 shards.route.skipped(survey, to: offset)
@@ -172,6 +169,15 @@ extension Worker where Loop: ~Copyable {
             guard step == .consumed, offset > before else { return step }
         }
         return .consumed
+    }
+
+    /// What the bytes from `offset` on are about: found before there was a server, or now.
+    private func takeSurvey(
+        _ slot: Int, _ shards: ClientShards, _ bytes: borrowing RawSpan, _ offset: Int
+    ) -> Survey {
+        if let approved = shards.takeApproved(at: offset) { return approved }
+        return shards.route.router.survey(
+            bytes, from: offset, shards.route, clients[slot].session, statements)
     }
 
     /// Passes the bytes up to `end` on, as far as they are there.
@@ -188,7 +194,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func follow(
-        _ survey: Survey, _ slot: Int, _ serverSlot: Int, _ shards: ClientShards,
+        _ survey: inout Survey, _ slot: Int, _ serverSlot: Int, _ shards: ClientShards,
         _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         let end = survey.end
@@ -210,13 +216,12 @@ extension Worker where Loop: ~Copyable {
         case .fixed:
             return try passFixed(slot, serverSlot, shards, bytes, &offset, to: end)
         case .lookup(let settings, let keys):
-            var survey = survey
             switch lookUp(slot, shards, settings, keys) {
             case .asked: return .stalled
             case .shard(let shard): survey.decide(.shard(shard))
             case .refused(let refusal): survey.decide(.refused(refusal))
             }
-            return try follow(survey, slot, serverSlot, shards, bytes, &offset)
+            return try follow(&survey, slot, serverSlot, shards, bytes, &offset)
         case .refused(let refusal):
             return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
         case .replaced(let message, let change):
@@ -248,7 +253,7 @@ extension Worker where Loop: ~Copyable {
 
     /// Another message goes to the server than the client's.
     private mutating func replace(
-        _ message: [UInt8], _ survey: Survey, _ slot: Int, _ serverSlot: Int,
+        _ message: [UInt8], _ survey: borrowing Survey, _ slot: Int, _ serverSlot: Int,
         _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         let step = try pass(slot, serverSlot, bytes, &offset, to: survey.lastStart)
@@ -267,7 +272,7 @@ extension Worker where Loop: ~Copyable {
 
     /// The server says what the client is told, in its turn and with its effect on the transaction.
     private mutating func refuse(
-        _ refusal: Refusal, _ survey: Survey, _ slot: Int, _ serverSlot: Int,
+        _ refusal: Refusal, _ survey: borrowing Survey, _ slot: Int, _ serverSlot: Int,
         _ shards: ClientShards, _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         guard survey.messageCount > 0 else {
@@ -294,7 +299,8 @@ extension Worker where Loop: ~Copyable {
 
     /// The last message of `survey` is for another shard than the server's.
     private mutating func divert(
-        _ survey: Survey, to shard: Int, _ slot: Int, _ serverSlot: Int, _ shards: ClientShards,
+        _ survey: borrowing Survey, to shard: Int, _ slot: Int, _ serverSlot: Int,
+        _ shards: ClientShards,
         _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         // What was sent before decides whether the transaction goes on.

@@ -209,14 +209,16 @@ extension Worker where Loop: ~Copyable {
 
     /// The transaction is over, and before anything else of its client runs, the server must be
     /// asked what it has left, or be given the client's parameters again, or somebody must look
-    /// what functions there are.
-    private func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
+    /// what functions there are; or the reset query follows every transaction.
+    private mutating func isDoubtful(_ slot: Int, _ clientSlot: Int) -> Bool {
         guard clients[clientSlot].session.sharesServers, servers[slot].session.isReleasable else {
             return false
         }
+        let servers = servers
         return !clients[clientSlot].session.traces.suspected.isEmpty
             || servers[slot].session.parameters !== clients[clientSlot].session.parameters
             || clients[clientSlot].session.functionsEpoch != service.functions.epoch
+            || limits(of: servers[slot].poolName, servers[slot].pool)?.resetsAlways ?? false
     }
 
     /// In statement mode a transaction block is an error.

@@ -283,7 +283,7 @@ def test_a_lock_by_a_prepared_text_whose_client_is_killed(edge, name):
 
 
 FOLLOWS = {
-    "lock": ("select pg_advisory_lock(24)", "select count(*) from pg_locks where objid = 24", "0"),
+    "lock": ("select pg_advisory_lock(24)", LOCKS, "0"),
     "temp table": ("create temp table mine (n int)", "select to_regclass('mine') is null", "t"),
     "parameter": ("set lock_timeout to '5s'", "show lock_timeout", "0"),
     "channel": ("listen mine", "select count(*) from pg_listening_channels()", "0"),

@@ -88,7 +88,7 @@ def test_show_tenants_tells_tenants_and_databases_apart(shards):
     with connect(shards), connect(shards, "umbrella"), connect(shards, user="other") as other:
         other.execute("select 1")
         rows = {row["name"]: row for row in show(shards, "TENANTS")}
-    assert list(rows) == ["acme", "other", "umbrella", "app"]
+    assert list(rows) == ["acme", "other", "umbrella", "app", "asked"]
     shape = ("match", "cluster", "sharding", "shard", "pool_size", "max_client_conn")
 
     def shown(name):
@@ -141,7 +141,9 @@ def test_show_route_says_what_would_happen(shards):
         tenant = shards.tenant_of(shard)
         sql = f"select * from orders where tenant_id = {tenant} and note <> ''x''"
         rows = show(shards, f"ROUTE FOR '{sql}'")
-        assert [row["database"] for row in rows] == ["acme", "app"]
+        assert [row["database"] for row in rows] == ["acme", "app", "asked"]
+        asked = rows.pop()
+        assert (asked["shard"], asked["rule"]) == ("", "lookup")
         for row in rows + show(shards, f"ROUTE FOR '{sql}' IN app"):
             assert (row["shard"], row["role"]) == (f"s{shard}", "primary")
             assert row["rule"] == f"remainder {shard} of 2"

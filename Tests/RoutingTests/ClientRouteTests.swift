@@ -37,17 +37,17 @@ import Testing
         for text in ["begin", "set local a.b = '1'", "savepoint a", "select 1", "rollback to a"] {
             ask(&surveying, text)
         }
-        #expect(surveying.route.takeReplay() == nil)
+        check(surveying.route.takeReplay() == nil)
         surveying.route.leaveServer(inBlock: true)
         let replay = surveying.route.takeReplay()
-        #expect(replay?.text == "begin\n;set local a.b = '1'\n;savepoint a\n;rollback to a")
-        #expect(replay?.fails == false && surveying.route.hasBegun)
-        #expect(surveying.route.takeReplay() == nil)
+        check(replay?.text == "begin\n;set local a.b = '1'\n;savepoint a\n;rollback to a")
+        check(replay?.fails == false && surveying.route.hasBegun)
+        check(surveying.route.takeReplay() == nil)
         surveying.route.fix()
         ask(&surveying, "set local a.b = '2'")
-        #expect(surveying.route.log.isEmpty && surveying.route.isFixed)
+        check(surveying.route.log.isEmpty && surveying.route.isFixed)
         surveying.route.endTransaction(isUndone: false)
-        #expect(!surveying.route.isFixed && !surveying.route.hasBegun)
+        check(!surveying.route.isFixed && !surveying.route.hasBegun)
     }
 
     @Test func `a BEGIN that nobody has seen is begun where it belongs, and fails if it has`()
@@ -56,12 +56,12 @@ import Testing
         var surveying = try linked()
         surveying.route.beginNowhere("begin read only")
         surveying.route.failNowhere()
-        #expect(surveying.route.isFailedNowhere)
+        check(surveying.route.isFailedNowhere)
         let replay = surveying.route.takeReplay()
-        #expect(replay?.text == "begin read only" && replay?.fails == true)
+        check(replay?.text == "begin read only" && replay?.fails == true)
         surveying.route.endTransaction(isUndone: true)
         surveying.route.failNowhere()
-        #expect(!surveying.route.isFailedNowhere)
+        check(!surveying.route.isFailedNowhere)
     }
 
     @Test func `what has failed is not done again`() throws {
@@ -69,39 +69,39 @@ import Testing
         ask(&surveying, "begin")
         ask(&surveying, "savepoint a")
         ask(&surveying, "select 1 / 0", fails: true)
-        #expect(!surveying.route.isFixed)
+        check(!surveying.route.isFixed)
         ask(&surveying, "rollback to a")
         ask(&surveying, "set local work_mem = 'x'", fails: true)
-        #expect(surveying.route.isFixed)
+        check(surveying.route.isFixed)
     }
 
     @Test func `what an ended transaction has left does not bind the next batch`() throws {
         var surveying = try linked()
         ask(&surveying, "select * from t where k = 1")
         surveying.route.fix()
-        #expect(!surveying.route.isOfEarlierBatch)
+        check(!surveying.route.isOfEarlierBatch)
         ask(&surveying, "commit")
-        #expect(surveying.route.isOfEarlierBatch)
+        check(surveying.route.isOfEarlierBatch)
         surveying.route.endTransaction(isUndone: false)
         let batch = parse("begin") + bind([])
         let survey = surveying.survey(batch)
         surveying.route.passed(survey, to: batch.count, errorCount: errors)
-        #expect(surveying.route.hasBegun && !surveying.route.isOfEarlierBatch)
+        check(surveying.route.hasBegun && !surveying.route.isOfEarlierBatch)
     }
 
     @Test func `a hint holds once the server has taken it`() throws {
         var surveying = try linked()
         ask(&surveying, "set pgweir.shard = 's1'", fails: true)
-        #expect(shard(surveying) == "any")
+        check(shard(surveying) == "any")
         let bytes = query("set pgweir.shard = 's1'")
         surveying.route.passed(surveying.survey(bytes), to: bytes.count, errorCount: errors)
-        #expect(surveying.route.awaitsAnswer && shard(surveying) == "any")
+        check(surveying.route.awaitsAnswer && shard(surveying) == "any")
         surveying.route.answered(errorCount: errors, isUndone: nil)
-        #expect(!surveying.route.awaitsAnswer && shard(surveying) == "s1")
+        check(!surveying.route.awaitsAnswer && shard(surveying) == "s1")
         ask(&surveying, "reset all", fails: true)
-        #expect(shard(surveying) == "s1")
+        check(shard(surveying) == "s1")
         ask(&surveying, "reset all")
-        #expect(shard(surveying) == "any")
+        check(shard(surveying) == "any")
     }
 
     @Test(arguments: [true, false])
@@ -109,17 +109,17 @@ import Testing
         var surveying = try linked()
         surveying.route.change(HintChange(.shard("s0")), isInTransaction: false)
         surveying.route.endTransaction(isUndone: true)
-        #expect(shard(surveying) == "s0")
+        check(shard(surveying) == "s0")
         ask(&surveying, "begin")
         ask(&surveying, "set local pgweir.shard = 's1'")
-        #expect(shard(surveying) == "s1")
+        check(shard(surveying) == "s1")
         surveying.route.endTransaction(isUndone: isUndone)
-        #expect(shard(surveying) == "s0")
+        check(shard(surveying) == "s0")
         ask(&surveying, "begin")
         ask(&surveying, "set pgweir.shard = 's1'")
         ask(&surveying, "set pgweir.shard = 's1'")
         surveying.route.endTransaction(isUndone: isUndone)
-        #expect(shard(surveying) == (isUndone ? "s0" : "s1"))
+        check(shard(surveying) == (isUndone ? "s0" : "s1"))
     }
 
     @Test func `a hint that a savepoint may have taken back is not followed`() throws {
@@ -128,23 +128,23 @@ import Testing
         ask(&surveying, "begin")
         ask(&surveying, "savepoint a")
         ask(&surveying, "rollback to a")
-        #expect(shard(surveying) == "s0")
+        check(shard(surveying) == "s0")
         ask(&surveying, "set local pgweir.shard = 's1'")
         ask(&surveying, "rollback to a")
-        #expect(shard(surveying) == "refused")
+        check(shard(surveying) == "refused")
         ask(&surveying, "set local pgweir.shard = 's1'")
-        #expect(shard(surveying) == "s1")
+        check(shard(surveying) == "s1")
         surveying.route.endTransaction(isUndone: false)
-        #expect(shard(surveying) == "s0")
+        check(shard(surveying) == "s0")
         // What a COMMIT makes lasting is in doubt until it is set again.
         ask(&surveying, "begin")
         ask(&surveying, "set pgweir.shard = 's1'")
         ask(&surveying, "rollback to a")
         surveying.route.endTransaction(isUndone: false)
-        #expect(shard(surveying) == "refused")
+        check(shard(surveying) == "refused")
         ask(&surveying, "reset pgweir.shard")
         surveying.route.endTransaction(isUndone: false)
-        #expect(shard(surveying) == "any")
+        check(shard(surveying) == "any")
     }
 
     @Test(arguments: [true, false])
@@ -155,23 +155,23 @@ import Testing
         ask(&surveying, "set local pgweir.shard = 's0'")
         let bytes = parse("commit") + bind([])
         surveying.route.passed(surveying.survey(bytes), to: bytes.count, errorCount: errors)
-        #expect(surveying.route.awaitsAnswer)
+        check(surveying.route.awaitsAnswer)
         surveying.route.answered(errorCount: errors + 1, isUndone: isUndone)
-        #expect(shard(surveying) == (isUndone ? "any" : "s1"))
+        check(shard(surveying) == (isUndone ? "any" : "s1"))
     }
 
     @Test func `a batch without a block is the transaction of what it sets`() throws {
         var surveying = try linked()
         surveying.route.change(HintChange(.shard("s1"), isLocal: true), isInTransaction: true)
         surveying.route.passed(surveying.survey(sync), to: 5, errorCount: errors, isInBlock: true)
-        #expect(!surveying.route.awaitsAnswer)
+        check(!surveying.route.awaitsAnswer)
         surveying.route.passed(surveying.survey(sync), to: 5, errorCount: errors)
-        #expect(surveying.route.awaitsAnswer)
+        check(surveying.route.awaitsAnswer)
         for text in ["commit and chain", "select 1; commit"] {
             var other = try linked()
             other.route.change(HintChange(.shard("s1"), isLocal: true), isInTransaction: true)
             ask(&other, text)
-            #expect(shard(other) == "refused")
+            check(shard(other) == "refused")
         }
     }
 
@@ -183,16 +183,16 @@ import Testing
             Issue.record("not a hint")
             return
         }
-        #expect(surveying.route.refusal(of: change) != nil)
+        check(surveying.route.refusal(of: change) != nil)
         surveying.route.change(change, isInTransaction: false)
-        #expect(shard(surveying) == "s0")
+        check(shard(surveying) == "s0")
     }
 
     @Test func `the first hint of pgcat counts shards from 0`() throws {
         var surveying = try linked()
         ask(&surveying, "set shard to '1'")
-        #expect(shard(surveying) == "s1")
+        check(shard(surveying) == "s1")
         ask(&surveying, "set shard to 'any'")
-        #expect(shard(surveying) == "any")
+        check(shard(surveying) == "any")
     }
 }

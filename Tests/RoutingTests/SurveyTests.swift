@@ -197,10 +197,10 @@ import Wire
     @Test func `what changes how texts are read is waited for`() throws {
         let odd = query("select * from t where k = 5 and x = '\\'")
         var surveying = try Surveying()
-        #expect(!surveying.route.needsQuiet(surveying.survey(odd)))
+        check(!surveying.route.needsQuiet(surveying.survey(odd)))
         try surveying.send(query("set standard_conforming_strings = off"))
-        #expect(surveying.route.needsQuiet(surveying.survey(odd)))
-        #expect(!surveying.route.needsQuiet(surveying.survey(query("select 1"))))
+        check(surveying.route.needsQuiet(surveying.survey(odd)))
+        check(!surveying.route.needsQuiet(surveying.survey(query("select 1"))))
         let batch =
             parse("set client_encoding = 'SJIS'") + bind([]) + execute
             + parse("select 'ä'") + bind([])
@@ -220,6 +220,6 @@ import Wire
         let set = parse("set search_path = a") + bind([])
         let survey = surveying.survey(set + execute + parse("select * from t") + bind([]))
         #expect(survey.end == set.count)
-        #expect(surveying.route.needsQuiet(survey))
+        check(surveying.route.needsQuiet(survey))
     }
 }

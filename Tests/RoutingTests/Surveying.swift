@@ -4,6 +4,7 @@ import Session
 import Sharding
 import Synchronization
 import TestSupport
+import Testing
 
 @testable import Routing
 
@@ -119,4 +120,11 @@ extension Survey.Target {
         case .hint: "hint"
         }
     }
+}
+
+/// #expect for what cannot be copied.
+func check(
+    _ isTrue: Bool, _ what: String = "", sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(isTrue, "\(what)", sourceLocation: sourceLocation)
 }

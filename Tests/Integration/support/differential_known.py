@@ -43,6 +43,12 @@ KNOWN = {
             *[("P", "begin isolation level serializable"), ("B", []), ("E",), SYNC],
         ),
     ),
+    # Difference.is_known
+    "Where an error stands in a statement that an EXECUTE names": script(
+        turn(0, ("P", "select count(*) from items_0_0", "b"), SYNC),
+        turn(0, ("Q", "set search_path to pg_catalog")),
+        turn(0, ("Q", "execute b; select 1")),
+    ),
     # differential_statements.setting: these are not shown.
     "SHOW of a dotted name that another client has used": script(
         turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),
