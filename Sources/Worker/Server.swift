@@ -58,6 +58,8 @@ struct Server: ~Copyable {
     /// Who notifies by it; nil = it is not logged in.
     var holder: ServerHolder?
     var openedAt = Instant.zero
+    /// When its connection was begun: what changed after that it may not know.
+    var begunAt = Instant.zero
     var idleSince = Instant.zero
     var requestedAt = Instant.zero
     /// Since when it works on what clients asked; zero = it does not.

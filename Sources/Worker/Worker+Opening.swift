@@ -50,6 +50,7 @@ extension Worker where Loop: ~Copyable {
         server.port = port
         server.budgetKeys = limits.map(\.key)
         server.isListener = isListener
+        server.begunAt = now
         server.deadline =
             settings.serverConnectTimeout > .zero ? now + settings.serverConnectTimeout : .never
         servers.fill(slot, with: server)

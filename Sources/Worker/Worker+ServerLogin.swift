@@ -98,7 +98,7 @@ extension Worker where Loop: ~Copyable {
     private mutating func loggedIn(_ slot: Int, _ welcome: ServerWelcome) {
         servers[slot].login = nil
         servers[slot].welcome = welcome
-        servers[slot].openedAt = now
+        servers[slot].openedAt = servers[slot].begunAt
         servers[slot].deadline = .never
         var reported: [String: String] = [:]
         for parameter in welcome.parameters {
