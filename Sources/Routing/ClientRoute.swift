@@ -161,6 +161,8 @@ public struct ClientRoute: ~Copyable {
             pending = (effect, errorCount)
         case .end:
             if isChanged { pending = (effect, errorCount) }
+            // What follows in the batch is in no block any more, and the server says so at its end.
+            if !survey.endsBatch, isInBlock || hasBegun { fix() }
         case .rollbackTo:
             if localHint != nil || hintBefore != nil {
                 localHint = nil

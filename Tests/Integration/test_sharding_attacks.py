@@ -125,6 +125,23 @@ def test_a_failed_set_does_not_break_what_is_done_again(shards, client):
         client.ask("rollback")
 
 
+def test_behind_its_end_in_the_same_batch_no_block_is_begun_elsewhere(shards, client):
+    """Whether the rest of the batch is carried out or refused."""
+    for shard, _, _ in both(shards):
+        for end in ("rollback", "commit"):
+            for last in ("select 1 / 0", "select 1"):
+                client.ask("set pgweir.key to default")
+                client.send(parse("begin"), bind(), execute(), SYNC)
+                assert client.until_ready()[-1] == ("Z", "T")
+                client.ask(f"set pgweir.shard = 's{shard}'")
+                client.send(
+                    parse(end), bind(), execute(), parse(last), bind(), execute(), SYNC,
+                    query("select version()"),
+                )
+                assert client.until_ready()[-1] == ("Z", "I")
+                assert client.until_ready()[-1] == ("Z", "I")
+
+
 def test_an_error_without_a_shard_and_back_to_the_savepoint(shards, client):
     for _, mine, _ in both(shards):
         client.ask("begin")

@@ -5,25 +5,23 @@ import contextlib
 import itertools
 import os
 import random
-import struct
 import threading
 import time
 
 import psycopg
 import pytest
+from support.asking import Asker, ask_all
 from support.postgres import PASSWORDS
 from support.shards import Shards
 from support.wire import (
     SYNC,
     Client,
     bind,
-    decode,
     describe,
     error_code,
     execute,
     parse,
     query,
-    startup,
     values,
 )
 
@@ -172,14 +170,13 @@ def test_what_is_sent_after_the_answer_to_reload_follows_the_new_map(postgres):
 # Tokens.
 
 
-class Asker:
+class TenantAsker(Asker):
     """A client that reads the rows of its tenants, which nobody else has; sometimes it dies."""
 
-    def __init__(self, number, port, tenants):
-        self.port, self.tenants = port, tenants
-        self.random = random.Random(SEED * 1000 + number)
+    def __init__(self, number, pooler, tenants):
+        super().__init__(pooler, SEED * 1000 + number)
+        self.tenants = tenants
         self.kinds = [self.simple, self.extended, self.named, self.block, self.pipelined]
-        self.answers = self.deaths = 0
 
     def simple(self, tenant):
         sql = f"select note from orders where tenant_id = {tenant} and id = 1"
@@ -206,17 +203,6 @@ class Asker:
         sent = [self.random.choice([self.simple, self.extended])(it) for it in tenants]
         return b"".join(it[0] for it in sent), "".join(it[1] for it in sent), tenants
 
-    async def open(self):
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self.writer.write(startup("app", "app"))
-        while (await self.message())[0] != "Z":
-            pass
-        self.is_prepared = False
-
-    async def message(self):
-        tag, length = struct.unpack("!cI", await self.reader.readexactly(5))
-        return decode(tag.decode(), await self.reader.readexactly(length - 4))
-
     async def ask(self):
         frames, tags, tenants = self.random.choice(self.kinds)(self.random.choice(self.tenants))
         if self.random.random() < 0.1:
@@ -234,31 +220,15 @@ class Asker:
         assert [row[0].decode() for row in values(got)] == [f"first of {it}" for it in tenants]
         self.answers += 1
 
-    async def run(self, deadline):
-        await self.open()
-        while time.monotonic() < deadline:
-            async with asyncio.timeout(20):
-                await self.ask()
-        self.writer.close()
-
 
 def test_every_answer_is_of_the_askers_tenant(postgres):
     print(f"\nSEED={SEED}")
     with running(postgres, workers=2, auth_type="trust", max_client_conn=1000) as shards:
         askers = [
-            Asker(number, shards.pooler.port, [1 + (number * 4 + it) % 20 for it in range(4)])
+            TenantAsker(number, shards.pooler, [1 + (number * 4 + it) % 20 for it in range(4)])
             for number in range(60)
         ]
-
-        async def run():
-            deadline = time.monotonic() + SECONDS
-            async with asyncio.TaskGroup() as group:
-                for asker in askers:
-                    group.create_task(asker.run(deadline))
-
-        asyncio.run(run())
-        print(f"{sum(it.answers for it in askers)} answers, {sum(it.deaths for it in askers)} deaths")
-        assert min(it.answers for it in askers) > 0
+        asyncio.run(ask_all(askers, SECONDS))
         assert postgres.server_count() <= 4
         client = open_client(shards)
         for tenant in range(1, 21):

@@ -9,43 +9,38 @@ import asyncio
 import itertools
 import os
 import random
-import struct
 import time
 
 import pytest
+from support.asking import Asker, ask_all
 from support.pooler import KIND
 from support.processes import wait_until
 from support.wire import (
     SYNC,
     bind,
-    decode,
     describe,
     error_code,
     execute,
     parse,
     query,
-    startup,
     values,
 )
 
 SECONDS = float(os.environ.get("TOKEN_SECONDS", 30))
 SEED = int(os.environ.get("SEED", random.randrange(10**9)))
 CLIENTS, SERVERS, DEATHS = 200, 5, 0.1
-PATIENCE = 20
 
 
-class Asker:
+class TokenAsker(Asker):
     """One client: asks, checks, sometimes dies and comes back."""
 
-    def __init__(self, number, port):
-        self.number, self.port = number, port
-        self.random = random.Random(SEED * 1000 + number)
+    def __init__(self, number, pooler):
+        super().__init__(pooler, SEED * 1000 + number)
+        self.number = number
         self.tokens = (f"{number}:{n}:{self.random.randrange(10**9)}" for n in itertools.count())
         self.kinds = [self.simple, self.extended, self.pipelined, self.transaction, self.large]
         if KIND != "pgbouncer":
             self.kinds.append(self.named)
-        self.answers = self.deaths = 0
-        self.is_prepared = False
 
     # Each way of asking returns frames, the tags of the answer, its tokens.
 
@@ -95,19 +90,6 @@ class Asker:
             [token, str(self.number % 10) * length],
         )
 
-    async def open(self):
-        self.reader, self.writer = await asyncio.open_connection(
-            "127.0.0.1", self.port, limit=2**20
-        )
-        self.writer.write(startup("app", "app"))
-        while (await self.message())[0] != "Z":
-            pass
-        self.is_prepared = False
-
-    async def message(self):
-        tag, length = struct.unpack("!cI", await self.reader.readexactly(5))
-        return decode(tag.decode(), await self.reader.readexactly(length - 4))
-
     async def ask(self):
         frames, tags, tokens = self.random.choice(self.kinds)()
         if self.random.random() < DEATHS:
@@ -135,14 +117,6 @@ class Asker:
         self.deaths += 1
         await self.open()
 
-    async def run(self, deadline):
-        async with asyncio.timeout(PATIENCE):
-            await self.open()
-        while time.monotonic() < deadline:
-            async with asyncio.timeout(PATIENCE):
-                await self.ask()
-        self.writer.close()
-
 
 @pytest.mark.pooler_only
 @pytest.mark.timeout(SECONDS + 60)
@@ -153,21 +127,10 @@ def test_every_answer_is_the_askers_own(start_pooler, postgres, connect, audit):
     pooler = start_pooler(
         {"default_pool_size": SERVERS, "max_client_conn": 1000, "auth_type": "trust", **audit}
     )
-    askers = [Asker(number, pooler.port) for number in range(CLIENTS)]
-
-    async def run():
-        deadline = time.monotonic() + SECONDS / 2
-        async with asyncio.TaskGroup() as group:
-            for asker in askers:
-                group.create_task(asker.run(deadline))
+    askers = [TokenAsker(number, pooler) for number in range(CLIENTS)]
 
     print(f"\nSEED={SEED}")
-    asyncio.run(run())
-    print(
-        f"{sum(asker.answers for asker in askers)} answers,"
-        f" {sum(asker.deaths for asker in askers)} deaths"
-    )
-    assert min(asker.answers for asker in askers) > 0
+    asyncio.run(ask_all(askers, SECONDS / 2))
     assert pooler.surprises() == []
     assert postgres.server_count("app") <= SERVERS
 

@@ -160,6 +160,17 @@ import Testing
         check(shard(surveying) == (isUndone ? "any" : "s1"))
     }
 
+    @Test func `what stands behind a COMMIT in its batch stays where it is`() throws {
+        var surveying = try linked()
+        let end = parse("commit") + bind([])
+        surveying.route.passed(surveying.survey(end), to: end.count, errorCount: errors)
+        check(!surveying.route.isFixed)
+        ask(&surveying, "begin")
+        surveying.route.passed(
+            surveying.survey(end), to: end.count, errorCount: errors, isInBlock: true)
+        check(surveying.route.isFixed && surveying.route.log.isEmpty)
+    }
+
     @Test func `a batch without a block is the transaction of what it sets`() throws {
         var surveying = try linked()
         surveying.route.change(HintChange(.shard("s1"), isLocal: true), isInTransaction: true)
