@@ -5,8 +5,7 @@ public import Bytes
 /// Operations on sockets for one thread: begun here, ended by a completion with the same token.
 ///
 /// Made, used and ended on one thread; only its `waker` may go to others. A begun operation goes
-/// to the kernel with the next `turn`, in order. Sockets are non-blocking. The caller closes them,
-/// after it has cancelled what was begun on them.
+/// to the kernel with the next `turn`, in order. Sockets are non-blocking.
 public protocol EventLoop: ~Copyable {
     /// Accepts until cancelled or failed; each completion brings one socket (close-on-exec,
     /// non-blocking) or -errno.
@@ -25,6 +24,10 @@ public protocol EventLoop: ~Copyable {
     /// Completes once, with poll(2) events, when the peer has closed, the socket has failed, or we
     /// have shut down its receiving side.
     mutating func pollHangUp(_ socket: Int32, token: Token)
+    /// Closes a socket, behind everything that was begun on it. Closed at once, its number could
+    /// become another connection's, and an operation not yet submitted would be about that one.
+    /// What is armed on it already must be cancelled, or be ended by a shutdown.
+    mutating func close(_ socket: Int32)
 
     /// Sends what the socket takes at once: the byte count, which may be short, or -errno.
     /// -EAGAIN = nothing sent; `pollWritable` tells when to try again. Not an operation.

@@ -92,6 +92,12 @@ internal import Glibc
         unsafe entry.pointee.user_data = token.rawValue
     }
 
+    public mutating func close(_ socket: Int32) {
+        let entry = unsafe nextEntry()
+        unsafe curing_prepare_close(entry, socket)
+        unsafe entry.pointee.user_data = Token.close.rawValue
+    }
+
     public mutating func send(_ bytes: borrowing RawSpan, on socket: Int32) -> Int {
         let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
         // Safe: send reads the span's bytes and keeps nothing.

@@ -21,10 +21,11 @@ public struct Token: Hashable, Sendable {
     public var slot: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) & 0xFF_FFFF }
     public var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue) }
 
-    /// `kind` of the loop's own operations: its wake-up and its cancels.
+    /// `kind` of the loop's own operations: its wake-up, cancels and closes.
     static let ownKind: UInt8 = 0xFF
     static let wakeUp = Token(kind: ownKind, slot: 0, generation: 0)
     static let cancel = Token(kind: ownKind, slot: 1, generation: 0)
+    static let close = Token(kind: ownKind, slot: 2, generation: 0)
 }
 
 /// Bytes the kernel wrote into one of the loop's buffers, lent until `recycle`.

@@ -43,7 +43,7 @@ extension Worker where Loop: ~Copyable {
             loop.cancel(
                 Token(kind: Kind.accept.rawValue, slot: UInt32(listener), generation: 0))
             Sockets.shutdown(listeners[listener].socket)
-            Sockets.close(listeners[listener].socket)
+            loop.close(listeners[listener].socket)
         }
         listeners.removeAll()
     }
@@ -55,7 +55,7 @@ extension Worker where Loop: ~Copyable {
         guard let (slot, generation) = clientSlots.take() else {
             service.log(.error, "no room for another client on worker \(index)")
             service.clientCounts.withLock { $0[Int(index)] -= 1 }
-            return Sockets.close(socket)
+            return loop.close(socket)
         }
         if !isUnix { apply(settings.tcp, to: socket) }
         let id = ClientID(worker: index, slot: UInt32(slot), generation: generation)

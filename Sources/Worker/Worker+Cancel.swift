@@ -170,7 +170,7 @@ extension Worker where Loop: ~Copyable {
     mutating func endCancel(_ slot: Int) {
         let errand = cancels.empty(slot)
         Sockets.shutdown(errand.socket)
-        Sockets.close(errand.socket)
+        loop.close(errand.socket)
         cancelSlots.give(back: slot)
         let serverSlot = Int(errand.server.slot)
         guard isServer(serverSlot, errand.server.generation) else { return }

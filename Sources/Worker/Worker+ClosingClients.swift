@@ -76,7 +76,7 @@ extension Worker where Loop: ~Copyable {
                     generation: client.id.generation))
         }
         Sockets.shutdown(client.socket)
-        Sockets.close(client.socket)
+        loop.close(client.socket)
         client.session.releaseStatements(statements)
         if let pool = client.shards?.home ?? client.pool {
             pool.state.withLock { $0.machine.clientCount -= 1 }

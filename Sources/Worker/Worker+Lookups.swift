@@ -193,7 +193,7 @@ extension Worker where Loop: ~Copyable {
     private mutating func end(_ place: Int, _ line: LookupLine, _ reason: String) {
         lookups.lines[place] = nil
         Sockets.shutdown(line.socket)
-        Sockets.close(line.socket)
+        loop.close(line.socket)
         for (question, settings) in line.asked { answered(question, settings, .failed(reason)) }
     }
 

@@ -126,7 +126,7 @@ extension Worker where Loop: ~Copyable {
         let address = servers[slot].addresses.removeFirst()
         do throws(SocketError) {
             let socket = try Sockets.socket(for: address)
-            if servers[slot].socket >= 0 { Sockets.close(servers[slot].socket) }
+            if servers[slot].socket >= 0 { loop.close(servers[slot].socket) }
             servers[slot].socket = socket
             if address.family != .unix { apply(settings.tcp, to: socket) }
         } catch {
@@ -339,7 +339,7 @@ extension Worker where Loop: ~Copyable {
         if server.socket >= 0 {
             // The shutdown ends every operation that is still armed, on whichever ring.
             Sockets.shutdown(server.socket)
-            Sockets.close(server.socket)
+            loop.close(server.socket)
         }
         server.session.releaseStatements(statements)
         if let holder = server.holder {

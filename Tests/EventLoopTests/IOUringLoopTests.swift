@@ -122,6 +122,19 @@ import Testing
         Sockets.close(server)
     }
 
+    @Test func `a socket is closed behind what was begun on it`() throws {
+        let world = try LoopWorld()
+        let (client, server) = try world.pair()
+        world.loop.receive(on: client, token: token(1), isMultishot: true)
+        world.loop.pollWritable(server, token: token(2))
+        world.loop.close(server)
+        // Its number is nobody else's before the operations have reached the kernel.
+        #expect(Sockets.localAddress(server) != nil)
+        #expect(try #require(world.next(2)).result > 0)
+        #expect(world.next(1)?.result == 0)
+        Sockets.close(client)
+    }
+
     @Test func `a refused connect says so`() throws {
         let world = try LoopWorld()
         let any = try #require(SocketAddress(numeric: "127.0.0.1", port: 0))

@@ -80,6 +80,12 @@ static inline void curing_prepare_cancel(struct io_uring_sqe *entry, uint64_t us
     entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
+/// Closes a descriptor; completes only when that fails.
+static inline void curing_prepare_close(struct io_uring_sqe *entry, int descriptor) {
+    io_uring_prep_close(entry, descriptor);
+    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
 // ---- Linux -------------------------------------------------------------------------------------
 
 /// Sleeps while `*word == expected`, at most `nanoseconds` (negative: without limit). futex(2).
