@@ -117,6 +117,11 @@ def test_a_server_dies_in_a_transaction(quiet):
     quiet.only(scenario)
 
 
+def is_linked(edge, client):
+    port = str(client.socket.getsockname()[1])
+    return any(it["link"] for it in edge.console.show("CLIENTS") if it["port"] == port)
+
+
 class TestStaleDefaults:
     """After RECONNECT a server has what PostgreSQL has now."""
 
@@ -132,6 +137,8 @@ class TestStaleDefaults:
         def scenario(world):
             old = world.connect()
             old.run("select 1")
+            # As long as it is asked what it was left with, the server is still the client's.
+            wait_until(lambda: not is_linked(quiet, old), 2)
             world.sql(f"alter {whose} app set work_mem to '7MB'")
             world.sql(f"alter {whose} app set timezone to 'Asia/Tokyo'")
             quiet.console.run("RECONNECT")

@@ -74,7 +74,7 @@ class Console:
         messages = self.run(f"SHOW {what}")
         names = [it[0] for it in columns(next(body for tag, body in messages if tag == "T"))]
         return [
-            dict(zip(names, (it and it.decode() for it in row), strict=True))
+            dict(zip(names, (it if it is None else it.decode() for it in row), strict=True))
             for row in values(messages)
         ]
 
