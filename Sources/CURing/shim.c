@@ -23,6 +23,11 @@ void curing_futex_wake(const uint32_t *word, int count) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+long curing_send(int socket, const void *bytes, size_t byte_count, int flags) {
+    long sent = syscall(SYS_sendto, socket, bytes, byte_count, flags, NULL, 0);
+    return sent < 0 ? -errno : sent;
+}
+
 int curing_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int curing_core_count(void) {

@@ -61,6 +61,7 @@ extension IOUringLoop {
             (13, "IORING_OP_ACCEPT", "5.5"),
             (14, "IORING_OP_ASYNC_CANCEL", "5.5"),
             (16, "IORING_OP_CONNECT", "5.5"),
+            (19, "IORING_OP_CLOSE", "5.6"),
             (27, "IORING_OP_RECV", "5.6"),
             // Nothing announces multishot receives; they came together with this operation.
             (47, "IORING_OP_SEND_ZC (and with it multishot receives)", "6.0"),

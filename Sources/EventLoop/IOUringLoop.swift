@@ -104,10 +104,8 @@ internal import Glibc
         return unsafe bytes.withUnsafeBytes { raw in
             guard raw.count > 0 else { return 0 }
             while true {
-                let sent = unsafe Glibc.send(socket, raw.baseAddress, raw.count, flags)
-                if sent >= 0 { return sent }
-                let code = curing_errno()
-                if code != EINTR { return -Int(code) }
+                let sent = unsafe curing_send(socket, raw.baseAddress, raw.count, flags)
+                if sent != -Int(EINTR) { return sent }
             }
         }
     }

@@ -17,6 +17,8 @@ public enum Checkout: Equatable, Sendable {
 public enum Refusal: Equatable, Sendable {
     /// `waitingMax` clients wait already.
     case queueFull(waitingMax: Int)
+    /// There is no server, and the last attempt to open one failed: `ServerPool.isFailing(at:)`.
+    case failing
 }
 
 /// What becomes of a server that came to its pool.

@@ -7,12 +7,16 @@ extension ServerPool {
     /// Gives `client` a server or a place in the queue. O(1).
     ///
     /// Idle servers are taken last in, first out, so that a quiet pool shrinks from its cold end;
-    /// first in, first out if `isRoundRobin`.
-    public mutating func checkout(for client: ClientID, at now: Instant) -> Checkout {
+    /// first in, first out if `isRoundRobin`. `waitsForNothing`: while nobody can have a server,
+    /// the client waits all the same.
+    public mutating func checkout(
+        for client: ClientID, at now: Instant, waitsForNothing: Bool = true
+    ) -> Checkout {
         if !isPaused, waitingCount == 0, !idle.isEmpty {
             let found = takeIdle()
             return .granted(found.server, idleSince: found.since)
         }
+        if !waitsForNothing, isFailing(at: now) { return .refused(.failing) }
         guard waitingCount < settings.waitingMax else {
             return .refused(.queueFull(waitingMax: settings.waitingMax))
         }
@@ -83,7 +87,7 @@ extension ServerPool {
     }
 
     /// Why a server that is still counted as linked or opening has no place here, but for its age.
-    private func reasonToClose(openedAt: Instant) -> CloseReason? {
+    @inline(__always) private func reasonToClose(openedAt: Instant) -> CloseReason? {
         if isPaused { return .paused }
         if isOutdated(openedAt: openedAt) { return .reconnect }
         return serverCount > serversLimit ? .superfluous : nil

@@ -101,13 +101,15 @@ extension ServerPool {
     func isVacated(at now: Instant) -> Bool { vacatedUntil.map { now < $0 } ?? false }
 
     /// Whether a server was opened before the last `reconnect(at:)`: it closes when it comes back.
-    public func isOutdated(openedAt: Instant) -> Bool {
+    @inline(__always) public func isOutdated(openedAt: Instant) -> Bool {
         reconnectedAt.map { openedAt < $0 } ?? false
     }
 
     /// Whether a server that was used is too old to keep. Each server's limit lies 0 to 10 % below
     /// `serverLifetime`; where follows from its name.
-    func isOverLifetime(_ server: ServerID, openedAt: Instant, at now: Instant) -> Bool {
+    @inline(__always) func isOverLifetime(_ server: ServerID, openedAt: Instant, at now: Instant)
+        -> Bool
+    {
         guard timing.lifetime > 0 else { return true }
         let age = now.nanoseconds &- openedAt.nanoseconds
         // The limit is at least nine tenths: most servers are younger, and need no hash.

@@ -117,24 +117,77 @@ public enum BlockEffect: Equatable, Sendable {
 /// What the text of one query string says, as far as a pooler must know. See `StatementScanner`.
 public struct StatementFacts: Equatable, Sendable {
     public var suspicions: Suspicions = []
-    /// In the order of the text.
-    public var parameters: [ParameterTouch] = []
-    /// Numbers of the parameters of the extended protocol that name a parameter in set_config().
-    public var boundNames: [Int] = []
-    public var nameUses: [NameUse] = []
-    /// UNLISTEN, DISCARD ALL.
-    public var channelRemovals: [ChannelRemoval] = []
-    /// Those that PostgreSQL wants to have for the statement alone, by their names on the server.
-    public var databases: [String] = []
     public var block = BlockEffect.none
     /// DISCARD ALL, RESET ALL: parameters go back to what the session began with.
     public var resetsAll = false
     public var statementCount = 0
+
+    private var details = Details.none
 
     public init() {}
 
     /// Whether there is nothing to follow.
     public var isPlain: Bool {
         suspicions.isEmpty && nameUses.isEmpty && block == .none && !resetsAll
+    }
+}
+
+// What few texts have stands apart: a text without costs one empty pointer.
+extension StatementFacts {
+    private struct Lists: Equatable, Sendable {
+        var parameters: [ParameterTouch] = []
+        var boundNames: [Int] = []
+        var nameUses: [NameUse] = []
+        var channelRemovals: [ChannelRemoval] = []
+        var databases: [String] = []
+    }
+
+    private indirect enum Details: Equatable, Sendable {
+        case none
+        case some(Lists)
+    }
+
+    private var lists: Lists? {
+        @inline(__always) get { if case .some(let lists) = details { lists } else { nil } }
+    }
+
+    private mutating func set<Value>(_ list: WritableKeyPath<Lists, Value>, _ value: Value) {
+        var lists = lists ?? Lists()
+        lists[keyPath: list] = value
+        details = .some(lists)
+    }
+
+    /// Whether anything is in the lists that follow.
+    public var hasDetails: Bool {
+        if case .none = details { false } else { true }
+    }
+
+    /// In the order of the text.
+    public var parameters: [ParameterTouch] {
+        get { lists?.parameters ?? [] }
+        set { set(\.parameters, newValue) }
+    }
+
+    /// Numbers of the parameters of the extended protocol that name a parameter in set_config().
+    public var boundNames: [Int] {
+        get { lists?.boundNames ?? [] }
+        set { set(\.boundNames, newValue) }
+    }
+
+    public var nameUses: [NameUse] {
+        get { lists?.nameUses ?? [] }
+        set { set(\.nameUses, newValue) }
+    }
+
+    /// UNLISTEN, DISCARD ALL.
+    public var channelRemovals: [ChannelRemoval] {
+        get { lists?.channelRemovals ?? [] }
+        set { set(\.channelRemovals, newValue) }
+    }
+
+    /// Those that PostgreSQL wants to have for the statement alone, by their names on the server.
+    public var databases: [String] {
+        get { lists?.databases ?? [] }
+        set { set(\.databases, newValue) }
     }
 }

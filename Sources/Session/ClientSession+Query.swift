@@ -21,35 +21,46 @@ extension ClientSession {
             of: bytes, in: text, standardConformingStrings: hasConformingStrings,
             names: functions)
         if mustAwaitHandover(facts, server) { return .stalled }
-        var names: ResolvedNames?
-        if piece.closes, !facts.nameUses.isEmpty {
-            guard let resolved = resolve(facts.nameUses, in: text, of: bytes, server, store) else {
+        if piece.closes, facts.hasDetails, !facts.nameUses.isEmpty {
+            guard var names = resolve(facts.nameUses, in: text, of: bytes, server, store) else {
                 return .stalled
             }
-            names = resolved
+            prepare(for: facts, isWhole: true, server: &server, toServer: &toServer, bytes, store)
+            // Behind what goes ahead of it, because it may write the query.
+            let handling = replaceNames(
+                &names, in: text, of: bytes, server: &server, toServer: &toServer, store: store)
+            forgetUnnamed(server: &server, store)
+            server.expect(.query, of: names.text, changesUnnamed: true)
+            return handling
         }
+        prepare(
+            for: facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
+        forgetUnnamed(server: &server, store)
+        server.expect(Expectation(.query, changesUnnamed: true))
+        return .pass
+    }
+
+    /// A query with these facts goes to the server next: sends what must go ahead of it.
+    private mutating func prepare(
+        for facts: StatementFacts, isWhole: Bool, server: inout ServerSession,
+        toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) {
         forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         note(facts)
         announceRemovals(
-            facts, isWhole: piece.closes, server: &server, toServer: &toServer, bytes, store)
+            facts, isWhole: isWhole, server: &server, toServer: &toServer, bytes, store)
         noteRemovals(facts)
         // Of a text that is not there whole, the rest may hold anything.
-        if !piece.closes { suspectEverything() }
+        if !isWhole { suspectEverything() }
         waitsForReset = facts.isAwaited
-        // Behind what goes ahead of it, because it may write the query.
-        var handling = Handling.pass
-        if names != nil {
-            handling = replaceNames(
-                &names!, in: text, of: bytes, server: &server, toServer: &toServer, store: store)
-        }
+    }
+
+    /// A query takes the unnamed statement away.
+    private mutating func forgetUnnamed(
+        server: inout ServerSession, _ store: any StatementStore
+    ) {
         server.setUnnamed(0, store)
         unnamed.change(to: 0)
-        if let names {
-            server.expect(.query, of: names.text, changesUnnamed: true)
-        } else {
-            server.expect(Expectation(.query, changesUnnamed: true))
-        }
-        return handling
     }
 
     /// The query's text, without the NUL at its end.
@@ -128,7 +139,8 @@ extension StatementFacts {
     /// What follows must know how it went: DEALLOCATE and DISCARD ALL take names away; RESET goes
     /// to the server's values, and the client is to meet its own.
     var isAwaited: Bool {
-        resetsAll || parameters.contains(where: \.isReset)
+        guard hasDetails else { return resetsAll }
+        return resetsAll || parameters.contains(where: \.isReset)
             || nameUses.contains { $0.kind != .execute }
     }
 }

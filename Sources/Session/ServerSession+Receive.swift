@@ -349,6 +349,8 @@ extension ServerSession {
 
     /// COMMIT and ROLLBACK, as CommandComplete tells them.
     private mutating func noteEnd(_ body: borrowing RawSpan) {
+        // Nearly every tag begins otherwise.
+        guard body.byteCount >= 7, "C"..."R" ~= Unicode.Scalar(body.uint8(at: 0)) else { return }
         switch body.byteCount {
         case 7 where body.hasWord("commit", at: 0): lastEnd = .committed
         case 9 where body.hasWord("rollback", at: 0): lastEnd = .rolledBack

@@ -182,7 +182,8 @@ public struct ServerSession: ~Copyable {
     /// The link to a client ended; its unnamed statement may stay for the next one to replace.
     public mutating func unlinked() {
         isUnnamedOfThisLink = false
-        question = nil
+        // Nearly always there is none, and clearing it is dearer than looking.
+        if question != nil { question = nil }
         listing = nil
         surprise = nil
         handover = .none

@@ -66,8 +66,8 @@ extension Worker where Loop: ~Copyable {
             return clients[slot].held.count > heldByteCountMax
         case .linked(let server):
             return clients[slot].isStalled || !servers[Int(server.slot)].unsent.isEmpty
-                || (mustWait(slot, Int(server.slot))
-                    && clients[slot].held.count > heldByteCountMax)
+                || (clients[slot].held.count > heldByteCountMax
+                    && mustWait(slot, Int(server.slot)))
         case .closing: return true
         case .login, .idle, .console: return !clients[slot].unsent.isEmpty
         }

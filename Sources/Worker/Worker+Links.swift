@@ -15,18 +15,14 @@ extension Worker where Loop: ~Copyable {
         let id = clients[slot].id
         let now = now
         while true {
-            var failure: ErrorReply?
-            let answer = pool.state.withLock { state -> Checkout? in
-                if state.machine.isFailing(at: now) {
-                    failure = state.lastFailure
-                    if failure != nil { return nil }
+            let answer = pool.state.withLock { state in
+                let answer = state.machine.checkout(for: id, at: now, waitsForNothing: false)
+                guard case .refused(.failing) = answer, state.lastFailure == nil else {
+                    return answer
                 }
                 return state.machine.checkout(for: id, at: now)
             }
             switch answer {
-            case nil:
-                closeClient(slot, failure)
-                return false
             case .granted(let server, let idleSince):
                 guard takeIdle(server, idleSince: idleSince) else { continue }
                 return link(Int(server.slot), to: slot, since: now)
@@ -42,6 +38,11 @@ extension Worker where Loop: ~Copyable {
                 if case .waiting = clients[slot].phase { updateTimer(ofClient: slot) }
                 if case .greeting = clients[slot].phase { updateTimer(ofClient: slot) }
                 return clients[slot].phase == .idle || isLinked(slot)
+            case .refused(.failing):
+                // Another worker may have opened one since.
+                guard let failure = pool.state.withLock({ $0.lastFailure }) else { continue }
+                closeClient(slot, failure)
+                return false
             case .refused(.queueFull(let waitingMax)):
                 closeClient(
                     slot,

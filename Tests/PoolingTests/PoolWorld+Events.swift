@@ -18,6 +18,8 @@ extension PoolWorld {
             try askForOpenings(at: since)
         case .refused(.queueFull(let waitingMax)):
             guard waiters.count >= waitingMax else { throw fault("refused without need") }
+        case .refused(.failing):
+            throw fault("refused though it would have waited")
         }
     }
 

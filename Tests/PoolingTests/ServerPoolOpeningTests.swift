@@ -27,6 +27,9 @@ import Testing
         #expect(fixture.openings(at: .zero) == 1)
         #expect(fixture.openingFailed(at: at(10)))
         #expect(fixture.pool.isFailing(at: at(11)))
+        let answer = fixture.pool.checkout(
+            for: client(7), at: at(11), waitsForNothing: false)
+        #expect(answer == .refused(.failing))
         #expect(fixture.pool.isFailing(at: at(15_009)))
         #expect(!fixture.pool.isFailing(at: at(15_010)))
         // An attempt is under way.

@@ -93,6 +93,10 @@ void curing_futex_wait(const uint32_t *word, uint32_t expected, int64_t nanoseco
 /// Wakes up to `count` threads that sleep on `word`. futex(2).
 void curing_futex_wake(const uint32_t *word, int count);
 
+/// send(2): the byte count, or -errno. libc's own is a cancellation point, which costs four atomic
+/// operations.
+long curing_send(int socket, const void *bytes, size_t byte_count, int flags);
+
 /// A close-on-exec, blocking eventfd, or -1 with errno.
 int curing_eventfd(void);
 
