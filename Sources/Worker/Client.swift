@@ -44,7 +44,7 @@ struct Client: ~Copyable {
     /// Of whose database its session knows functions.
     var functionsPool = PoolID(number: 0)
     /// nil = its database is on one server.
-    var shards: ClientShards?
+    var shards: Box<ClientShards>?
     var tls: TLSConnection?
     /// Received and not yet used: an incomplete message, or what waits for a server.
     var held = ByteBuffer()

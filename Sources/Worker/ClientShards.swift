@@ -8,7 +8,7 @@ internal import Wire
 
 /// A client whose database is on several shards: where its statements go, and its pools. Used by
 /// its worker only.
-final class ClientShards {
+struct ClientShards: ~Copyable {
     var route: ClientRoute
     /// Name of the map.
     let map: String
@@ -45,13 +45,13 @@ final class ClientShards {
         homeShard = shard
     }
 
-    func settle(in pool: Pool) {
+    mutating func settle(in pool: Pool) {
         home = pool
         pools[homeShard] = pool
     }
 
     /// The pool of `shard`, made when it is not there yet; nil = it is configured no more.
-    func pool(of shard: Int, _ settings: ServiceSettings, _ service: Service) -> Pool? {
+    mutating func pool(of shard: Int, _ settings: ServiceSettings, _ service: Service) -> Pool? {
         guard pools.indices.contains(shard), let home else { return nil }
         if let known = pools[shard] { return known }
         let name = route.router.router.map.shards[shard]
@@ -65,7 +65,7 @@ final class ClientShards {
     }
 
     /// Other shards may have these numbers from now on.
-    func use(_ router: MessageRouter) {
+    mutating func use(_ router: MessageRouter) {
         route.use(router)
         let names = router.router.map.shards
         pools = Array(repeating: nil, count: names.count)
@@ -78,18 +78,18 @@ final class ClientShards {
     }
 
     /// The map has changed, and the client keeps its server, which is of `pool`.
-    func keep(_ pool: Pool) {
+    mutating func keep(_ pool: Pool) {
         linked = route.router.router.map.shards.firstIndex { $0 == pool.shard } ?? -1
     }
 
     /// The bytes from `start` on will be `survey` when there is a server.
-    func approve(_ survey: consuming Survey, from start: Int) {
+    mutating func approve(_ survey: consuming Survey, from start: Int) {
         approved = .some(survey)
         approvedStart = start
     }
 
     /// What was found before, if anything, with the bytes from `offset` on.
-    func takeApproved(at offset: Int) -> Survey? {
+    mutating func takeApproved(at offset: Int) -> Survey? {
         guard var known = approved.take() else { return nil }
         known.move(by: offset - approvedStart)
         return known
@@ -117,7 +117,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// For a client that logs in; nil = its database is on one server.
-    mutating func clientShards(_ request: StartupRequest) throws(ErrorReply) -> ClientShards? {
+    mutating func clientShards(_ request: StartupRequest) throws(ErrorReply) -> Box<ClientShards>? {
         guard
             case .map(let map, _)? = settings.destination(
                 database: request.database, user: request.user),
@@ -157,8 +157,9 @@ extension Worker where Loop: ~Copyable {
             }
         }
         guard let chosen else { return nil }
-        return ClientShards(
-            ClientRoute(router, startupHint: hint), map: map, version: settings.sharding.version,
-            home: chosen.profile, shard: chosen.shard)
+        return Box(
+            ClientShards(
+                ClientRoute(router, startupHint: hint), map: map,
+                version: settings.sharding.version, home: chosen.profile, shard: chosen.shard))
     }
 }

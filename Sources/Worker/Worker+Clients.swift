@@ -218,7 +218,7 @@ extension Worker where Loop: ~Copyable {
             return false
         }
         guard case .linked = clients[slot].phase else { return false }
-        if clients[slot].shards?.isMoving ?? false {
+        if clients[slot].shards?.value.isMoving ?? false {
             leaveShard(slot, serverSlot)
             return true
         }

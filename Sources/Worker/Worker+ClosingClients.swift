@@ -78,7 +78,7 @@ extension Worker where Loop: ~Copyable {
         Sockets.shutdown(client.socket)
         loop.close(client.socket)
         client.session.releaseStatements(statements)
-        if let pool = client.shards?.home ?? client.pool {
+        if let pool = client.shards?.value.home ?? client.pool {
             pool.state.withLock { $0.machine.clientCount -= 1 }
         }
         let keys = client.budgetKeys

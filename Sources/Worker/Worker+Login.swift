@@ -156,7 +156,7 @@ extension Worker where Loop: ~Copyable {
         let request = login.request
         if isConsole(request.database) { return enterConsole(slot) }
         refreshSharding()
-        let shards: ClientShards?
+        let shards: Box<ClientShards>?
         do throws(ErrorReply) {
             shards = try clientShards(request)
         } catch {
@@ -164,7 +164,7 @@ extension Worker where Loop: ~Copyable {
             return false
         }
         guard
-            let profile = shards?.homeProfile
+            let profile = shards?.value.homeProfile
                 ?? settings.profile(database: request.database, user: request.user)
         else {
             closeClient(
@@ -188,7 +188,7 @@ extension Worker where Loop: ~Copyable {
         }
         let pool = service.pool(for: profile, countsClient: true)
         clients[slot].pool = pool
-        shards?.settle(in: pool)
+        shards?.value.settle(in: pool)
         clients[slot].shards = shards
         _ = limits(of: pool)
         pool.state.withLock { state in

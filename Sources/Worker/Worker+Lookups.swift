@@ -57,13 +57,13 @@ enum LookupResult {
 extension Worker where Loop: ~Copyable {
     /// Where `keys` are; asks for what is not known.
     mutating func lookUp(
-        _ slot: Int, _ shards: ClientShards, _ settings: LookupSettings, _ keys: [[KeyValue?]]
+        _ slot: Int, _ shards: Box<ClientShards>, _ settings: LookupSettings, _ keys: [[KeyValue?]]
     ) -> LookupResult {
-        if let failure = shards.lookupFailure {
-            shards.lookupFailure = nil
+        if let failure = shards.value.lookupFailure {
+            shards.value.lookupFailure = nil
             return .refused(failure)
         }
-        let router = shards.route.router.router
+        let router = shards.value.route.router.router
         var found: (shard: Int, key: [KeyValue?])?
         var isAsked = false
         let now = now
@@ -208,14 +208,14 @@ extension Worker where Loop: ~Copyable {
         for client in waiting where isClient(Int(client.slot), client.generation) {
             let slot = Int(client.slot)
             guard let shards = clients[slot].shards else { continue }
-            let router = shards.route.router.router
+            let router = shards.value.route.router.router
             switch answer {
             case .shard(let name):
                 if case .failure(let refusal) = router.shard(named: name, for: question.key) {
-                    shards.lookupFailure = refusal
+                    shards.value.lookupFailure = refusal
                 }
             case .failed(let reason):
-                shards.lookupFailure = Refusal(
+                shards.value.lookupFailure = Refusal(
                     "the shard of this key could not be looked up",
                     detail: "\(router.shown(question.key)): \(reason).",
                     hint: "lookup_query of map \(router.map.name) runs on database "

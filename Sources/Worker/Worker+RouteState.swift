@@ -14,32 +14,32 @@ extension Worker where Loop: ~Copyable {
     /// The client goes on with its server: takes in what was answered since. Returns false if it
     /// must have another one.
     mutating func prepareRoute(
-        _ slot: Int, _ serverSlot: Int, _ shards: ClientShards
+        _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>
     ) -> Bool {
-        if shards.isFresh {
-            shards.isFresh = false
-            if !shards.route.isBegunNowhere, takesMapInForce(shards) {
+        if shards.value.isFresh {
+            shards.value.isFresh = false
+            if !shards.value.route.isBegunNowhere, takesMapInForce(shards) {
                 // The map has changed while it waited.
-                shards.isMoving = true
+                shards.value.isMoving = true
                 return false
             }
             servers[serverSlot].session.lastEnd = nil
-            shards.route.linked(errorCount: servers[serverSlot].session.errorCount)
+            shards.value.route.linked(errorCount: servers[serverSlot].session.errorCount)
         } else if servers[serverSlot].session.isReleasable {
             endRoutedTransaction(slot, serverSlot)
             // A client that keeps its server comes by no other place.
-            if takesMapInForce(shards) { shards.keep(servers[serverSlot].pool) }
+            if takesMapInForce(shards) { shards.value.keep(servers[serverSlot].pool) }
         }
-        if shards.route.isOfEarlierBatch, servers[serverSlot].session.status == .idle,
+        if shards.value.route.isOfEarlierBatch, servers[serverSlot].session.status == .idle,
             !servers[serverSlot].session.ledger.hasEnd
         {
             endRoutedTransaction(slot, serverSlot)
         }
         if servers[serverSlot].session.ledger.isEmpty {
-            shards.hasFlushed = false
+            shards.value.hasFlushed = false
             noteAnswers(serverSlot, shards)
         }
-        if let replay = shards.route.takeReplay() {
+        if let replay = shards.value.route.takeReplay() {
             runOwnQuery(serverSlot, replay.text, sendsNow: false)
             if replay.fails {
                 servers[serverSlot].session.failTransaction(&toServer.buffer)
@@ -50,14 +50,14 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// Whether the map has changed since the client's last transaction.
-    mutating func takesMapInForce(_ shards: ClientShards) -> Bool {
+    mutating func takesMapInForce(_ shards: Box<ClientShards>) -> Bool {
         refreshSharding()
-        guard shards.version != settings.sharding.version,
-            let router = messageRouter(shards.map)
+        guard shards.value.version != settings.sharding.version,
+            let router = messageRouter(shards.value.map)
         else { return false }
-        shards.version = settings.sharding.version
-        guard router !== shards.route.router else { return false }
-        shards.use(router)
+        shards.value.version = settings.sharding.version
+        guard router !== shards.value.route.router else { return false }
+        shards.value.use(router)
         return true
     }
 
@@ -65,23 +65,24 @@ extension Worker where Loop: ~Copyable {
     mutating func endRoutedTransaction(_ slot: Int, _ serverSlot: Int) {
         guard let shards = clients[slot].shards else { return }
         noteAnswers(serverSlot, shards)
-        shards.route.endTransaction(isUndone: servers[serverSlot].session.lastEnd == .rolledBack)
+        shards.value.route.endTransaction(
+            isUndone: servers[serverSlot].session.lastEnd == .rolledBack)
         servers[serverSlot].session.lastEnd = nil
     }
 
-    private mutating func noteAnswers(_ serverSlot: Int, _ shards: ClientShards) {
+    private mutating func noteAnswers(_ serverSlot: Int, _ shards: Box<ClientShards>) {
         let lastEnd = servers[serverSlot].session.lastEnd
-        shards.route.answered(
+        shards.value.route.answered(
             errorCount: servers[serverSlot].session.errorCount,
             isUndone: lastEnd.map { $0 == .rolledBack })
     }
 
     /// The next message depends on what the server says to those before it.
     mutating func awaitAnswers(
-        _ serverSlot: Int, _ shards: ClientShards, _ bytes: borrowing RawSpan
+        _ serverSlot: Int, _ shards: Box<ClientShards>, _ bytes: borrowing RawSpan
     ) -> ClientStep {
-        if !servers[serverSlot].session.ledger.hasEnd, !shards.hasFlushed {
-            shards.hasFlushed = true
+        if !servers[serverSlot].session.ledger.hasEnd, !shards.value.hasFlushed {
+            shards.value.hasFlushed = true
             toServer.spill(bytes)
             ClientMessages.flush(to: &toServer.buffer)
         }
@@ -90,8 +91,8 @@ extension Worker where Loop: ~Copyable {
 
     /// A request of a client without a server was cancelled: so is the transaction that it was in.
     mutating func failTransaction(ofUnlinked slot: Int) {
-        guard let shards = clients[slot].shards, shards.route.isBegunNowhere else { return }
-        shards.route.failNowhere()
+        guard let shards = clients[slot].shards, shards.value.route.isBegunNowhere else { return }
+        shards.value.route.failNowhere()
         clients[slot].session.statusUnlinked = .failed
     }
 }

@@ -17,36 +17,36 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
     ) -> Bool {
         guard let shards = clients[slot].shards else { return false }
-        if !shards.route.isBegunNowhere { _ = takesMapInForce(shards) }
-        var survey = shards.route.router.survey(
-            bytes, from: offset, shards.route, clients[slot].session, statements)
+        if !shards.value.route.isBegunNowhere { _ = takesMapInForce(shards) }
+        var survey = shards.value.route.router.survey(
+            bytes, from: offset, shards.value.route, clients[slot].session, statements)
         let isQuery = survey.tag == ClientTag.query || survey.tag == ClientTag.functionCall
-        var shard = shards.homeShard
+        var shard = shards.value.homeShard
         switch survey.target {
         case .incomplete:
             return false
         case .none where survey.isOpenEnded && survey.end - offset < Self.openBatchByteCountMax:
             // What follows may say where all of it belongs; nobody waits for an answer yet.
             return false
-        case .begin(let text, let tag) where !shards.route.isBegunNowhere:
-            shards.route.beginNowhere(text)
+        case .begin(let text, let tag) where !shards.value.route.isBegunNowhere:
+            shards.value.route.beginNowhere(text)
             return answer(slot, tag, .inTransaction, bytes, &offset, survey)
-        case .end(let tag) where shards.route.isBegunNowhere:
-            let isUndone = shards.route.isFailedNowhere || tag == "ROLLBACK"
-            shards.route.endTransaction(isUndone: isUndone)
+        case .end(let tag) where shards.value.route.isBegunNowhere:
+            let isUndone = shards.value.route.isFailedNowhere || tag == "ROLLBACK"
+            shards.value.route.endTransaction(isUndone: isUndone)
             return answer(slot, isUndone ? "ROLLBACK" : tag, .idle, bytes, &offset, survey)
-        case .replaced(_, let change?) where isQuery && !shards.route.isFailedNowhere:
-            let isInBlock = shards.route.isBegunNowhere
-            if let refusal = shards.route.refusal(of: change) {
+        case .replaced(_, let change?) where isQuery && !shards.value.route.isFailedNowhere:
+            let isInBlock = shards.value.route.isBegunNowhere
+            if let refusal = shards.value.route.refusal(of: change) {
                 guard isInBlock else { return refuse(slot, refusal, bytes, &offset, survey) }
                 break
             }
             if !change.isLocal || isInBlock {
-                shards.route.change(change, isInTransaction: isInBlock)
+                shards.value.route.change(change, isInTransaction: isInBlock)
             }
             return answer(
                 slot, "SET", clients[slot].session.statusUnlinked, bytes, &offset, survey)
-        case .refused(let refusal) where isQuery && !shards.route.isBegunNowhere:
+        case .refused(let refusal) where isQuery && !shards.value.route.isBegunNowhere:
             return refuse(slot, refusal, bytes, &offset, survey)
         case .shard(let found):
             shard = found
@@ -57,7 +57,7 @@ extension Worker where Loop: ~Copyable {
                 survey.decide(.shard(found))
             case .refused(let refusal):
                 survey.decide(.refused(refusal))
-                guard !isQuery || shards.route.isBegunNowhere else {
+                guard !isQuery || shards.value.route.isBegunNowhere else {
                     return refuse(slot, refusal, bytes, &offset, survey)
                 }
             case .asked:
@@ -68,16 +68,16 @@ extension Worker where Loop: ~Copyable {
         case .none, .anyShard, .fixed, .begin, .end, .refused, .replaced, .hint:
             break
         }
-        guard let pool = shards.pool(of: shard, settings, service) else {
+        guard let pool = shards.value.pool(of: shard, settings, service) else {
             closeClient(
                 slot,
                 .fatal(
                     .cannotConnectNow, "the shard is configured no more", hint: "Connect again."))
             return false
         }
-        shards.linked = shard
-        shards.isFresh = true
-        shards.approve(survey, from: offset)
+        shards.value.linked = shard
+        shards.value.isFresh = true
+        shards.value.approve(survey, from: offset)
         if clients[slot].pool !== pool { clients[slot].pool = pool }
         return checkout(slot)
     }
@@ -120,7 +120,7 @@ extension Worker where Loop: ~Copyable {
 
     /// The client has a server: passes on what belongs there.
     mutating func useRouted(
-        _ slot: Int, _ serverSlot: Int, _ shards: ClientShards, _ bytes: borrowing RawSpan,
+        _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>, _ bytes: borrowing RawSpan,
         from offset: inout Int
     ) throws(SessionError) -> ClientStep {
         guard prepareRoute(slot, serverSlot, shards) else { return .stalled }
@@ -131,14 +131,14 @@ extension Worker where Loop: ~Copyable {
                 guard step == .consumed else { return step }
                 continue
             }
-            if shards.route.awaitsAnswer, !servers[serverSlot].session.ledger.isEmpty {
+            if shards.value.route.awaitsAnswer, !servers[serverSlot].session.ledger.isEmpty {
                 guard let next = MessageRouter.message(in: bytes, at: offset) else {
                     return .consumed
                 }
                 guard !next.isStatement else { return awaitAnswers(serverSlot, shards, bytes) }
                 let step = try pass(slot, serverSlot, bytes, &offset, to: next.end)
                 guard step == .consumed else { return step }
-                if next.isSync { shards.route.passedSync() }
+                if next.isSync { shards.value.route.passedSync() }
                 continue
             }
             var survey = takeSurvey(slot, shards, bytes, offset)
@@ -146,10 +146,10 @@ extension Worker where Loop: ~Copyable {
             let before = offset
             let errorCount = servers[serverSlot].session.errorCount
             var step = ClientStep.consumed
-            if shards.route.needsQuiet(survey) {
+            if shards.value.route.needsQuiet(survey) {
                 step = try pass(slot, serverSlot, bytes, &offset, to: survey.lastStart)
                 if step == .consumed, !servers[serverSlot].session.ledger.isEmpty {
-                    shards.route.passed(survey, to: offset, errorCount: errorCount)
+                    shards.value.route.passed(survey, to: offset, errorCount: errorCount)
                     return awaitAnswers(serverSlot, shards, bytes)
                 }
             }
@@ -158,13 +158,13 @@ extension Worker where Loop: ~Copyable {
                 step = try follow(&survey, slot, serverSlot, shards, bytes, &offset)
             }
             if isSkipped {
-                shards.route.skipped(survey, to: offset)
+                shards.value.route.skipped(survey, to: offset)
             } else {
-                shards.route.passed(
+                shards.value.route.passed(
                     survey, to: offset, errorCount: errorCount,
                     isInBlock: servers[serverSlot].session.status != .idle)
                 // Whatever ended before, what it sets stands.
-                if shards.route.awaitsAnswer { servers[serverSlot].session.lastEnd = nil }
+                if shards.value.route.awaitsAnswer { servers[serverSlot].session.lastEnd = nil }
             }
             guard step == .consumed, offset > before else { return step }
         }
@@ -173,11 +173,11 @@ extension Worker where Loop: ~Copyable {
 
     /// What the bytes from `offset` on are about: found before there was a server, or now.
     private func takeSurvey(
-        _ slot: Int, _ shards: ClientShards, _ bytes: borrowing RawSpan, _ offset: Int
+        _ slot: Int, _ shards: Box<ClientShards>, _ bytes: borrowing RawSpan, _ offset: Int
     ) -> Survey {
-        if let approved = shards.takeApproved(at: offset) { return approved }
-        return shards.route.router.survey(
-            bytes, from: offset, shards.route, clients[slot].session, statements)
+        if let approved = shards.value.takeApproved(at: offset) { return approved }
+        return shards.value.route.router.survey(
+            bytes, from: offset, shards.value.route, clients[slot].session, statements)
     }
 
     /// Passes the bytes up to `end` on, as far as they are there.
@@ -186,7 +186,7 @@ extension Worker where Loop: ~Copyable {
     ) throws(SessionError) -> ClientStep {
         guard end > offset else { return .consumed }
         // What is asked for now is behind the last Flush.
-        clients[slot].shards?.hasFlushed = false
+        clients[slot].shards?.value.hasFlushed = false
         return try clients[slot].session.receivedLinked(
             bytes.extracting(0..<min(end, bytes.byteCount)), from: &offset,
             server: &servers[serverSlot].session, toServer: &toServer, toClient: &toClient,
@@ -194,7 +194,7 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func follow(
-        _ survey: inout Survey, _ slot: Int, _ serverSlot: Int, _ shards: ClientShards,
+        _ survey: inout Survey, _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>,
         _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         let end = survey.end
@@ -206,10 +206,10 @@ extension Worker where Loop: ~Copyable {
             if servers[serverSlot].session.isReleasable, !isKept(slot) { return .stalled }
             let step = try pass(slot, serverSlot, bytes, &offset, to: end)
             if step == .consumed, servers[serverSlot].session.status == .idle {
-                shards.route.noteBegin(text)
+                shards.value.route.noteBegin(text)
             }
             return step
-        case .shard(let shard) where shard == shards.linked:
+        case .shard(let shard) where shard == shards.value.linked:
             return try passFixed(slot, serverSlot, shards, bytes, &offset, to: end)
         case .shard(let shard):
             return try divert(survey, to: shard, slot, serverSlot, shards, bytes, &offset)
@@ -225,12 +225,12 @@ extension Worker where Loop: ~Copyable {
         case .refused(let refusal):
             return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
         case .replaced(let message, let change):
-            if let change, let refusal = shards.route.refusal(of: change) {
+            if let change, let refusal = shards.value.route.refusal(of: change) {
                 return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
             }
             return try replace(message, survey, slot, serverSlot, bytes, &offset)
         case .hint(let change):
-            if let refusal = shards.route.refusal(of: change) {
+            if let refusal = shards.value.route.refusal(of: change) {
                 return try refuse(refusal, survey, slot, serverSlot, shards, bytes, &offset)
             }
             return try pass(slot, serverSlot, bytes, &offset, to: end)
@@ -243,11 +243,11 @@ extension Worker where Loop: ~Copyable {
     }
 
     private mutating func passFixed(
-        _ slot: Int, _ serverSlot: Int, _ shards: ClientShards, _ bytes: borrowing RawSpan,
+        _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>, _ bytes: borrowing RawSpan,
         _ offset: inout Int, to end: Int
     ) throws(SessionError) -> ClientStep {
         let step = try pass(slot, serverSlot, bytes, &offset, to: end)
-        if offset >= min(end, bytes.byteCount) { shards.route.fix() }
+        if offset >= min(end, bytes.byteCount) { shards.value.route.fix() }
         return step
     }
 
@@ -273,7 +273,7 @@ extension Worker where Loop: ~Copyable {
     /// The server says what the client is told, in its turn and with its effect on the transaction.
     private mutating func refuse(
         _ refusal: Refusal, _ survey: borrowing Survey, _ slot: Int, _ serverSlot: Int,
-        _ shards: ClientShards, _ bytes: borrowing RawSpan, _ offset: inout Int
+        _ shards: Box<ClientShards>, _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         guard survey.messageCount > 0 else {
             throw .messageTooLong(
@@ -291,7 +291,7 @@ extension Worker where Loop: ~Copyable {
                 store: statements)
         }
         offset = survey.end
-        shards.route.fix()
+        shards.value.route.fix()
         return .consumed
     }
 
@@ -300,7 +300,7 @@ extension Worker where Loop: ~Copyable {
     /// The last message of `survey` is for another shard than the server's.
     private mutating func divert(
         _ survey: borrowing Survey, to shard: Int, _ slot: Int, _ serverSlot: Int,
-        _ shards: ClientShards,
+        _ shards: Box<ClientShards>,
         _ bytes: borrowing RawSpan, _ offset: inout Int
     ) throws(SessionError) -> ClientStep {
         // What was sent before decides whether the transaction goes on.
@@ -311,8 +311,9 @@ extension Worker where Loop: ~Copyable {
         }
         if servers[serverSlot].session.isReleasable, !isKept(slot) { return .stalled }
         let mayMove =
-            !shards.route.isFixed && clients[slot].session.traces.pins.isEmpty
-            && (status == .inTransaction || shards.route.log.isEmpty || shards.route.hasBegun)
+            !shards.value.route.isFixed && clients[slot].session.traces.pins.isEmpty
+            && (status == .inTransaction || shards.value.route.log.isEmpty
+                || shards.value.route.hasBegun)
         if survey.lastStart > offset, !servers[serverSlot].session.isReady {
             // They may be about portals of this server.
             let step = try pass(slot, serverSlot, bytes, &offset, to: survey.lastStart)
@@ -328,16 +329,17 @@ extension Worker where Loop: ~Copyable {
         guard servers[serverSlot].session.ledger.isEmpty else {
             return awaitAnswers(serverSlot, shards, bytes)
         }
-        shards.hasFlushed = false
-        shards.isMoving = true
+        shards.value.hasFlushed = false
+        shards.value.isMoving = true
         return .stalled
     }
 
     private func elsewhere(
-        _ shard: Int, _ slot: Int, _ shards: ClientShards, inBlock: Bool
+        _ shard: Int, _ slot: Int, _ shards: Box<ClientShards>, inBlock: Bool
     ) -> Refusal {
-        let names = shards.route.router.router.map.shards
-        let linked = names.indices.contains(shards.linked) ? names[shards.linked] : "an old one"
+        let names = shards.value.route.router.router.map.shards
+        let linked =
+            names.indices.contains(shards.value.linked) ? names[shards.value.linked] : "an old one"
         let pins = clients[slot].session.traces.pins
         if !pins.isEmpty {
             return Refusal(
@@ -357,13 +359,13 @@ extension Worker where Loop: ~Copyable {
     mutating func leaveShard(_ slot: Int, _ serverSlot: Int) {
         guard let shards = clients[slot].shards else { return }
         let inBlock =
-            servers[serverSlot].session.status == .inTransaction || shards.route.hasBegun
-        shards.isMoving = false
+            servers[serverSlot].session.status == .inTransaction || shards.value.route.hasBegun
+        shards.value.isMoving = false
         orphan(serverSlot, of: slot)
         clients[slot].session.unlinked()
         clients[slot].session.statusUnlinked = inBlock ? .inTransaction : .idle
         clients[slot].phase = .idle
         clients[slot].isStalled = false
-        shards.route.leaveServer(inBlock: inBlock)
+        shards.value.route.leaveServer(inBlock: inBlock)
     }
 }
