@@ -13,6 +13,8 @@ public final class MessageRouter {
     var statements: StatementRouter
     /// By statement: the parameters that decide where it goes.
     private var parameterNumbers: [UInt64: [Int]] = [:]
+    /// By statement: the one parameter that does, if nothing else matters.
+    private var keyParameters: [UInt64: Keyed?] = [:]
     private var definition = ByteBuffer()
 
     /// Longer messages are routed by a hint of the session only.
@@ -50,6 +52,11 @@ public final class MessageRouter {
     struct Parsed {
         let name: Range<Int>
         let definition: Range<Int>
+    }
+
+    private struct Keyed {
+        let key: KeyParameter
+        let declared: UInt32
     }
 
     /// Surveys the complete messages of `bytes` from `offset` on, where one begins.
@@ -192,14 +199,37 @@ public final class MessageRouter {
             if name.isEmpty { survey.target = route.hinted.map(target) ?? .refused(Self.forgotten) }
             return
         }
+        let isUsual = context.isUTF8 && context.isConforming && route.hinted == nil
+        if isUsual, let known = keyParameters[number], let keyed = known,
+            let value = BoundValues.find(keyed.key.number, bytes, in: values),
+            let found = router.route(
+                keyed.key, bytes, in: value.range, isBinary: value.isBinary,
+                declared: keyed.declared)
+        {
+            if case .anyShard = found { return }
+            survey.target = target(found)
+            return
+        }
         var definition = ByteBuffer()
         swap(&definition, &self.definition)
         definition.removeAll()
         store.appendDefinition(of: number, to: &definition)
+        if isUsual { learn(number, definition.bytes) }
         judgeBind(
             definition.bytes, 0..<definition.count, number: number, bytes, values, context, route,
             &survey)
         swap(&definition, &self.definition)
+    }
+
+    /// Keeps what decides where the statement goes, so that its text need not be read again.
+    private func learn(_ number: UInt64, _ definition: borrowing RawSpan) {
+        guard keyParameters[number] == nil,
+            let textEnd = definition.firstOffset(of: 0, in: 0..<definition.byteCount)
+        else { return }
+        if keyParameters.count >= Self.statementsMax { keyParameters.removeAll() }
+        let types = ParameterTypes(definition, behind: textEnd, definition.byteCount)
+        let key = statements.keyParameter(of: definition, in: 0..<textEnd)
+        keyParameters[number] = .some(key.map { Keyed(key: $0, declared: types[$0.number]) })
     }
 
     private static let forgotten = Refusal(

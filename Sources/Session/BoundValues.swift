@@ -31,6 +31,34 @@ public struct BoundValues: Sendable {
         }
     }
 
+    /// One value alone, without a list of all: where that of parameter `number`, from 1 on, stands,
+    /// and whether it is binary. nil = there is none, or the message is malformed.
+    public static func find(
+        _ number: Int, _ bytes: borrowing RawSpan, in range: Range<Int>
+    ) -> (range: Range<Int>?, isBinary: Bool)? {
+        var offset = range.lowerBound
+        guard let formatCount = count(bytes, &offset, range.upperBound) else { return nil }
+        let formats = offset
+        offset += 2 * formatCount
+        guard let count = count(bytes, &offset, range.upperBound), number >= 1, number <= count
+        else { return nil }
+        var found: Range<Int>?
+        for current in 1...count {
+            guard offset + 4 <= range.upperBound else { return nil }
+            let length = Int(Int32(bitPattern: bytes.uint32BigEndian(at: offset)))
+            offset += 4
+            guard length >= 0 else { continue }
+            guard length <= range.upperBound - offset else { return nil }
+            if current == number { found = offset..<offset + length }
+            offset += length
+        }
+        // None: all are text; one: it is for all.
+        let format = formatCount == 1 ? 1 : number
+        let isBinary =
+            format <= formatCount && bytes.uint16BigEndian(at: formats + 2 * (format - 1)) == 1
+        return (found, isBinary)
+    }
+
     private static func count(
         _ bytes: borrowing RawSpan, _ offset: inout Int, _ end: Int
     ) -> Int? {

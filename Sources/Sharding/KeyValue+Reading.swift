@@ -290,6 +290,28 @@ extension KeyValue {
         isUTF8: Bool = true
     ) throws(KeyProblem) -> KeyValue? {
         guard let bytes else { return nil }
+        let source = try sourceType(declared, of: type)
+        return isBinary
+            ? try read(binary: bytes, as: source, isUTF8: isUTF8)
+            : try read(text: bytes, as: source, isUTF8: isUTF8)
+    }
+
+    /// The same for a value that stands in `range` of `bytes`; nil = NULL.
+    static func read(
+        parameter bytes: borrowing RawSpan, in range: Range<Int>?, isBinary: Bool,
+        declared: UInt32, as type: KeyType
+    ) throws(KeyProblem) -> KeyValue? {
+        guard let range else { return nil }
+        let source = try sourceType(declared, of: type)
+        return isBinary
+            ? try read(binary: bytes.extracting(range).array(), as: source)
+            : try read(text: bytes, in: range, as: source)
+    }
+
+    /// How a parameter is read that is compared with a key of `type`.
+    private static func sourceType(
+        _ declared: UInt32, of type: KeyType
+    ) throws(KeyProblem) -> KeyType {
         // 705 is "unknown", which PostgreSQL replaces as it does 0.
         let source = declared == 0 || declared == 705 ? type : KeyType(oid: declared)
         guard let source, type.isComparable(to: source) else {
@@ -298,8 +320,6 @@ extension KeyValue {
                     + type.rawValue,
                 hint: "Declare the parameter as \(type.rawValue).")
         }
-        return isBinary
-            ? try read(binary: bytes, as: source, isUTF8: isUTF8)
-            : try read(text: bytes, as: source, isUTF8: isUTF8)
+        return source
     }
 }

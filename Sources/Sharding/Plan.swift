@@ -41,6 +41,17 @@ public enum StatementPlan: Equatable, Sendable {
 public struct Plan: Equatable, Sendable {
     public let statements: [StatementPlan]
 
+    /// The parameter that alone decides where the statement goes; nil = there is more to it.
+    var keyParameter: KeyParameter? {
+        guard statements.count == 1, case .keyed(let conditions, _) = statements[0],
+            conditions.count == 1, conditions[0].columns.count == 1,
+            conditions[0].columns[0].count == 1,
+            case .parameter(let number, let type, let isShared) = conditions[0].columns[0][0]
+        else { return nil }
+        return KeyParameter(
+            number: number, type: type, isShared: isShared, isInserted: conditions[0].isInserted)
+    }
+
     /// Numbers of the parameters whose values `Router.route` needs; ascending.
     public var parameters: [Int] {
         var numbers: Set<Int> = []
@@ -55,4 +66,14 @@ public struct Plan: Equatable, Sendable {
         }
         return numbers.sorted()
     }
+}
+
+/// The key of a statement that has one, of one column, as a parameter of the extended protocol. With
+/// it neither text nor plan is needed any more.
+public struct KeyParameter: Equatable, Sendable {
+    /// From 1.
+    public let number: Int
+    let type: KeyType
+    let isShared: Bool
+    let isInserted: Bool
 }

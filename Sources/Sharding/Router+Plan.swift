@@ -129,11 +129,34 @@ extension Router {
         } catch {
             throw unreadable(error, column: 0)
         }
-        if key == nil, !conditions[0].isInserted { return .anyShard(isCatalog: false) }
+        return Self.route(key, isInserted: conditions[0].isInserted, shardsByHash)
+    }
+
+    private static func route(_ key: KeyValue?, isInserted: Bool, _ shards: [Int]) -> Route {
+        // Of the rows with a NULL key there are none.
+        if key == nil, !isInserted { return .anyShard(isCatalog: false) }
         var hash = PartitionHash()
         hash.combine(key)
-        let remainder = hash.remainder(of: shardsByHash.count)
-        return .shard(shardsByHash[remainder], .remainder(remainder, modulus: shardsByHash.count))
+        let remainder = hash.remainder(of: shards.count)
+        return .shard(shards[remainder], .remainder(remainder, modulus: shards.count))
+    }
+
+    /// Where a statement goes whose key is one parameter: its value stands in `range` of `bytes`,
+    /// nil = NULL. nil = this map needs its plan. `declared`: see `BoundParameter`.
+    public func route(
+        _ key: KeyParameter, _ bytes: borrowing RawSpan, in range: Range<Int>?, isBinary: Bool,
+        declared: UInt32
+    ) -> Route? {
+        guard let shardsByHash, !key.isShared || declared != 0 && declared != 705 else {
+            return nil
+        }
+        do throws(KeyProblem) {
+            let value = try KeyValue.read(
+                parameter: bytes, in: range, isBinary: isBinary, declared: declared, as: key.type)
+            return Self.route(value, isInserted: key.isInserted, shardsByHash)
+        } catch {
+            return .refused(unreadable(error, column: 0))
+        }
     }
 
     private func shard(

@@ -40,6 +40,17 @@ public struct StatementRouter: ~Copyable {
         return router.route(plan, shape, text, values)
     }
 
+    /// The parameter of the extended protocol that decides where `text` goes, however the session
+    /// is set; nil = there is more to it. For standard_conforming_strings and UTF8.
+    public mutating func keyParameter(
+        of text: borrowing RawSpan, in range: Range<Int>
+    ) -> KeyParameter? {
+        guard router.shardsByHash != nil else { return nil }
+        shape.read(text, in: range, standardConformingStrings: true)
+        guard shape.comments.isEmpty, !dependsOnSettings else { return nil }
+        return plans.plan(shape, text, in: range).keyParameter
+    }
+
     /// The parameters of the extended protocol whose values decide where `text` goes. To be asked
     /// once when it is parsed.
     public mutating func parameters(

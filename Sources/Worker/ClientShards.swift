@@ -50,10 +50,14 @@ struct ClientShards: ~Copyable {
         pools[homeShard] = pool
     }
 
+    /// The pool of `shard`, if it was used before.
+    func pool(of shard: Int) -> Pool? { pools.indices.contains(shard) ? pools[shard] : nil }
+
     /// The pool of `shard`, made when it is not there yet; nil = it is configured no more.
-    mutating func pool(of shard: Int, _ settings: ServiceSettings, _ service: Service) -> Pool? {
+    mutating func makePool(
+        of shard: Int, _ settings: ServiceSettings, _ service: Service
+    ) -> Pool? {
         guard pools.indices.contains(shard), let home else { return nil }
-        if let known = pools[shard] { return known }
         let name = route.router.router.map.shards[shard]
         guard
             let profile = settings.profile(

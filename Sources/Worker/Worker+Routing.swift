@@ -68,7 +68,7 @@ extension Worker where Loop: ~Copyable {
         case .none, .anyShard, .fixed, .begin, .end, .refused, .replaced, .hint:
             break
         }
-        guard let pool = shards.value.pool(of: shard, settings, service) else {
+        guard let pool = shards.value.pool(of: shard) ?? makePool(of: shard, shards) else {
             closeClient(
                 slot,
                 .fatal(
@@ -77,9 +77,13 @@ extension Worker where Loop: ~Copyable {
         }
         shards.value.linked = shard
         shards.value.isFresh = true
-        shards.value.approve(survey, from: offset)
+        shards.value.approve(consume survey, from: offset)
         if clients[slot].pool !== pool { clients[slot].pool = pool }
         return checkout(slot)
+    }
+
+    private func makePool(of shard: Int, _ shards: Box<ClientShards>) -> Pool? {
+        shards.value.makePool(of: shard, settings, service)
     }
 
     /// Answers a Query that no server has to see. Returns whether there are more bytes.

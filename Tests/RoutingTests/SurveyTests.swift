@@ -128,6 +128,25 @@ import Wire
         #expect(surveying.survey(parse(byKey) + bind([])).target.told == "refused")
     }
 
+    @Test(arguments: [0, 20, 25])
+    func `a statement that is known goes where it went at first`(_ type: Int) throws {
+        var surveying = try Surveying()
+        try surveying.send(parse(byKey, "a", types: [type]) + sync)
+        for round in 0..<3 {
+            for key in [1, -7, 4_000_000_000] as [Int64] {
+                let eight = (0..<8).map { UInt8(truncatingIfNeeded: key >> (56 - 8 * $0)) }
+                let told = type == 25 ? "refused" : "\(home(key))"
+                #expect(surveying.survey(bind(["\(key)"], "a")).target.told == told, "\(round)")
+                #expect(surveying.survey(bind(binary: [eight], "a")).target.told == told)
+            }
+            #expect(surveying.survey(bind([nil], "a")).target.told == "none")
+            #expect(surveying.survey(bind(["x"], "a")).target.told == "refused")
+            #expect(surveying.survey(bind([], "a")).target.told == "refused")
+        }
+        surveying.route.change(HintChange(.shard("s1")), isInTransaction: false)
+        for key in 1...4 { #expect(surveying.survey(bind(["\(key)"], "a")).target.told == "1") }
+    }
+
     @Test func `a hint of ours goes through the extended protocol`() throws {
         var surveying = try Surveying()
         let survey = surveying.survey(parse("set local pgweir.key = 'o''7'", "h") + bind([], "h"))
