@@ -1,5 +1,5 @@
-/// A value on the heap that its holders share. Used by one thread; reaching it costs a pointer, where
-/// the properties of a class are checked for overlapping accesses at run time.
+/// A value on the heap that its holders share. Used by one thread; reaching it costs a pointer,
+/// where the properties of a class are checked for overlapping accesses at run time.
 @safe public final class Box<Value: ~Copyable> {
     // Safe: the memory is this object's own until `deinit`.
     @usableFromInline let place: UnsafeMutablePointer<Value>

@@ -95,6 +95,12 @@
         unsafe base?.storeBytes(of: value.bigEndian, toByteOffset: head + offset, as: UInt32.self)
     }
 
+    /// Drops the last `byteCount` readable bytes.
+    public mutating func removeLast(_ byteCount: Int) {
+        precondition(byteCount >= 0 && byteCount <= count)
+        tail -= byteCount
+    }
+
     /// Drops the first `byteCount` readable bytes.
     public mutating func consume(_ byteCount: Int) {
         precondition(byteCount >= 0 && byteCount <= count)

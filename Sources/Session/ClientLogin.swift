@@ -210,7 +210,8 @@ public struct ClientLogin: Sendable {
     ///   - salt: four random bytes, for MD5.
     ///   - nonce: random printable text without a comma, for SCRAM.
     public mutating func begin(
-        _ policy: LoginPolicy, salt: [UInt8], nonce: String, reply: inout ByteBuffer
+        _ policy: LoginPolicy, salt: @autoclosure () -> [UInt8], nonce: @autoclosure () -> String,
+        reply: inout ByteBuffer
     ) -> Step {
         if askedMinor > 2 || !unknownOptions.isEmpty {
             ServerMessages.negotiateProtocolVersion(
@@ -229,11 +230,12 @@ public struct ClientLogin: Sendable {
             phase = .password
             ServerMessages.authenticationCleartext(to: &reply)
         case .md5:
-            if case .scram? = policy.secret { return beginSCRAM(policy, nonce, &reply) }
+            if case .scram? = policy.secret { return beginSCRAM(policy, nonce(), &reply) }
+            let salt = salt()
             phase = .md5(salt: salt)
             ServerMessages.authenticationMD5(salt: salt, to: &reply)
         case .scramSHA256:
-            return beginSCRAM(policy, nonce, &reply)
+            return beginSCRAM(policy, nonce(), &reply)
         }
         return .needsMore
     }

@@ -68,8 +68,8 @@ public struct Plan: Equatable, Sendable {
     }
 }
 
-/// The key of a statement that has one, of one column, as a parameter of the extended protocol. With
-/// it neither text nor plan is needed any more.
+/// The key of a statement that has one, of one column, as a parameter of the extended protocol.
+/// With it neither text nor plan is needed any more.
 public struct KeyParameter: Equatable, Sendable {
     /// From 1.
     public let number: Int

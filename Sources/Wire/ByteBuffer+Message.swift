@@ -18,11 +18,11 @@ extension ByteBuffer {
 
     /// The UTF-8 of `text` up to its first NUL, and a NUL.
     public mutating func append(cString text: String) {
-        if text.utf8.contains(0) {
-            append(Array(text.utf8.prefix { $0 != 0 }))
-        } else {
-            append(utf8: text)
-        }
+        let start = count
+        append(utf8: text)
         append(UInt8(0))
+        // Nearly always the one at the end.
+        guard let end = bytes.firstOffset(of: 0, in: start..<count), end + 1 < count else { return }
+        removeLast(count - end - 1)
     }
 }

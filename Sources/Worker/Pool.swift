@@ -44,6 +44,8 @@ public struct PoolState: Sendable {
     /// What the last server that let us in said; clients are greeted with it.
     public var welcome: ServerWelcome?
     public var welcomeParameters = ParameterState.empty
+    /// The ParameterStatus messages of the last greeting, and of which parameters they tell.
+    var greeting: (parameters: ParameterState, messages: [UInt8])?
     /// Why the last attempt to open a server failed; nil after one that did not.
     public var lastFailure: ErrorReply?
     /// Attempts that failed since the last success or pause.

@@ -84,18 +84,14 @@ extension Worker where Loop: ~Copyable {
     /// Tells the client that it is in: parameters, cancel key, ready.
     mutating func greet(_ slot: Int) {
         guard let pool = clients[slot].pool, let login = clients[slot].login,
-            let welcome = pool.state.withLock({ $0.welcome })
+            let parameters = parameterMessages(pool, clients[slot].session.startup)
         else { return }
-        let wanted = clients[slot].session.startup
         var reply = ByteBuffer()
         ServerMessages.authenticationOk(to: &reply)
-        for parameter in welcome.parameters {
-            let value = wanted.reported[parameter.name.lowercased()] ?? parameter.value
-            ServerMessages.parameterStatus(name: parameter.name, value: value, to: &reply)
-        }
+        reply.append(parameters)
         let id = clients[slot].id
         clients[slot].session.identity = UInt64(id.generation) << 32 | UInt64(id.processID)
-        let key = Digest.randomBytes(login.request.minor >= 2 ? 32 : 4)
+        let key = randomBytes.take(login.request.minor >= 2 ? 32 : 4)
         clients[slot].cancelKey = key
         ServerMessages.backendKeyData(
             processID: id.processID, key: key, to: &reply)
@@ -109,6 +105,25 @@ extension Worker where Loop: ~Copyable {
             service.log(.info, "\(name(ofClient: slot)) logged in")
         }
         updateTimer(ofClient: slot)
+    }
+
+    /// What a client whose parameters are `wanted` is told of them; nil = no server was seen yet.
+    private func parameterMessages(_ pool: Pool, _ wanted: ParameterState) -> [UInt8]? {
+        let (welcome, known) = pool.state.withLock { ($0.welcome, $0.greeting) }
+        guard let welcome else { return nil }
+        if let known, known.parameters === wanted { return known.messages }
+        var made = ByteBuffer()
+        for parameter in welcome.parameters {
+            let value = wanted.reported[parameter.name.lowercased()] ?? parameter.value
+            ServerMessages.parameterStatus(name: parameter.name, value: value, to: &made)
+        }
+        let messages = made.bytes.array()
+        pool.state.withLock { state in
+            // Another server may have said something else meanwhile.
+            guard state.welcome?.parameters == welcome.parameters else { return }
+            state.greeting = (wanted, messages)
+        }
+        return messages
     }
 
     /// What the client's startup packet asks for, on top of what the servers begin with.

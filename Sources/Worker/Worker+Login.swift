@@ -102,7 +102,7 @@ extension Worker where Loop: ~Copyable {
             method: settings.authentication.method, secret: known,
             scramSecret: scramSecret(of: request.user, known), isMock: isMock)
         return login.begin(
-            policy, salt: Digest.randomBytes(4), nonce: nonce(), reply: &reply)
+            policy, salt: randomBytes.take(4), nonce: nonce(), reply: &reply)
     }
 
     private mutating func scramSecret(
@@ -132,10 +132,9 @@ extension Worker where Loop: ~Copyable {
     }
 
     /// 24 random letters and digits.
-    func nonce() -> String {
-        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        let random = Digest.randomBytes(24)
-        return String(decoding: random.map { letters[Int($0 & 63)] }, as: UTF8.self)
+    mutating func nonce() -> String {
+        let random = randomBytes.take(24)
+        return String(decoding: random.map { nonceLetters[Int($0 & 63)] }, as: UTF8.self)
     }
 
     func isConsole(_ database: String) -> Bool { database == "pgweir" || database == "pgbouncer" }
@@ -227,5 +226,21 @@ extension Worker where Loop: ~Copyable {
         return .fatal(
             .tooManyConnections, "client connections exceeded (max_user_client_connections)",
             detail: "User \"\(request.user)\" has \(profile.userClientsMax).")
+    }
+}
+
+private let nonceLetters = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+/// Random bytes in store: OpenSSL takes as long for a few as for many.
+struct RandomBytes {
+    private var stored: [UInt8] = []
+
+    /// Each byte is given out once.
+    mutating func take(_ count: Int) -> [UInt8] {
+        if stored.count < count { stored = Digest.randomBytes(max(count, 1024)) }
+        let taken = Array(stored.suffix(count))
+        stored.removeLast(count)
+        return taken
     }
 }

@@ -108,6 +108,7 @@ extension Worker where Loop: ~Copyable {
             state -> (ParameterState, String?) in
             state.lastFailure = nil
             state.failureCount = 0
+            if state.welcome?.parameters != welcome.parameters { state.greeting = nil }
             state.welcome = welcome
             if state.welcomeParameters.reported != reported {
                 state.welcomeParameters = statements.canonical(

@@ -35,6 +35,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     var nobody = ClientSession(lengthMax: 4, parameters: .empty, sharesServers: true)
     var listeners: [Listener] = []
     var lookups = Lookups()
+    var randomBytes = RandomBytes()
     /// Receives that found no buffer, to be armed again when some are back.
     var starvedClients: [ClientID] = []
     var starvedServers: [ServerID] = []
