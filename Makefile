@@ -37,7 +37,7 @@ BENCH_FLAGS := -O2 -Wall -Wextra -Werror -D_GNU_SOURCE
 	$(BENCH_CC) $(BENCH_FLAGS) -o $@ $< -luring -lssl -lcrypto -lpthread
 
 bench-setup:
-	@Tests/setup.sh valgrind binutils openssl
+	@Tests/setup.sh valgrind binutils openssl linux-perf
 
 bench: bench-setup build $(BENCH_TOOLS) ## Everything beside PgBouncer, 15 minutes: Docs/Benchmarks.md
 	@BENCH_COMMIT=$(if $(PGWEIR_BINARY),,$$(git describe --always --abbrev=10 --dirty=+)) \

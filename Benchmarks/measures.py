@@ -7,6 +7,7 @@ peers of a line take turns: the n-th results of all of them are of the same mome
 import time
 
 import counts
+import profiling
 from peers import BINARY, POOL_SIZES, SEEDS, Held, load
 from real import Real
 
@@ -92,13 +93,8 @@ def pipeline(world, settings):
     for mode in settings.some(MODES, ("extended",)):
         for clients in settings.some(PIPELINE_CLIENTS, (16,)):
             options = ("-m", mode, "-c", clients, "-d", DEPTH)
-            yield line(
-                able(world.main + world.others, mode),
-                settings,
-                options,
-                mode=mode,
-                clients=clients,
-            )
+            peers = able(world.main + world.floors("tcp") + world.others, mode)
+            yield line(peers, settings, options, mode=mode, clients=clients)
 
 
 def workers(world, settings):
@@ -145,6 +141,26 @@ def servers(world, settings):
     for size in settings.some(POOL_SIZES, (5, 20)):
         options = ("-c", 256, "-D", f"pool{size}")
         yield line(world.main, settings, options, clients=256, servers=size)
+
+
+PROFILED = {
+    "16 clients": ("-c", 16),
+    "64 clients": ("-c", 64),
+    "16 clients, 16 queries in one write": ("-c", 16, "-d", DEPTH, "-m", "extended"),
+    "connect, one query, disconnect": ("-C", "-c", 16),
+}
+
+
+def profile(world, settings):
+    """Where the CPU time of a query goes, by perf."""
+    if not profiling.can_profile():
+        print("  perf is not here, or may not look at other processes: left out")
+        return
+    for what in settings.some(PROFILED, ()):
+        # The relays know of no end of a connection while they wait.
+        peers = world.main + ([] if what.startswith("connect") else world.floors("tcp"))
+        runs = {peer.key: [profiling.profile(peer, *PROFILED[what])] for peer in peers}
+        yield {"labels": {"load": what}, "runs": runs}
 
 
 def routing(world, settings):
@@ -230,6 +246,7 @@ GROUPS = {
     "routing": routing,
     "postgres": postgres,
     "counted": counted,
+    "profile": profile,
 }
 
 QUICK = ["postgres", "queries", "pipeline", "workers", "churn", "large", "routing"]

@@ -375,6 +375,26 @@ def write_counted(page):
     page.add(table(["mode", "workers", *whats], rows))
 
 
+def write_profile(page):
+    lines, names = page.section("profile", "Where the time goes")
+    if not lines:
+        return
+    page.add(
+        "CPU µs per query by perf, simple queries unless it says otherwise. *Sending* is send(2):"
+        " on the loopback it carries the bytes through the receiver's half of the network stack,"
+        " too, and wakes the receiver. *Own* is the program itself."
+    )
+    parts = [part for part in next(iter(lines[0]["runs"].values()))[0] if part not in ("cpu", "user")]
+    rows = []
+    for line in lines:
+        for key, (one,) in line["runs"].items():
+            row = [line["labels"]["load"], names[key], figure(one["cpu"], 2)]
+            for part in parts:
+                row.append(f"{figure(one[part], 2)} ({one[part] / one['cpu']:.0%})")
+            rows.append([*row, f"{figure(one['user'], 2)} ({one['user'] / one['cpu']:.0%})"])
+    page.add(table(["load", "who", "CPU µs", *parts, "own"], rows))
+
+
 def write_introduction(page):
     about = next(iter(page.results.values()))["about"]
     dates = sorted({result["about"]["date"] for result in page.results.values()})
@@ -440,4 +460,5 @@ def write(results, folder):
     write_routing(page)
     write_postgres(page)
     write_counted(page)
+    write_profile(page)
     (folder / "Benchmarks.md").write_text("\n\n".join(page.parts) + "\n")
