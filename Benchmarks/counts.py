@@ -89,7 +89,7 @@ def atomic_addresses(program):
     return {int(address, 16) for address in ATOMIC.findall(done.stdout)}
 
 
-def take_profiles(peer, binary, folder, mode):
+def take_profiles(peer, binary, folder, options):
     """Two profiles of `peer` under callgrind: of loads of lengths QUERIES."""
     peer.prepare()
     command = ["env", f"LD_PRELOAD={SHIM}", "valgrind", "--tool=callgrind", "--dump-instr=yes"]
@@ -99,7 +99,7 @@ def take_profiles(peer, binary, folder, mode):
     try:
         processes.wait_until(lambda: processes.accepts(peer.port), 60, what="valgrind")
         for count in (QUERIES[0], *QUERIES):
-            load(peer, "-c", CLIENTS, "-m", mode, "-n", count)
+            load(peer, "-c", CLIENTS, *options, "-n", count)
             # Writes what was counted to the next file, and starts again from zero.
             dump = ["callgrind_control", "--dump", str(process.pid)]
             subprocess.run(dump, check=True, capture_output=True)
@@ -122,15 +122,16 @@ def show_dearest(short, long, queries):
     print(done.stdout if done.returncode == 0 else lines)
 
 
-def count(backend, binary, workers, mode, known):
-    """What one query costs: {what: count}. `known` keeps what was learnt of programs."""
+def count(backend, binary, workers, options, known):
+    """What one query of a load with `options` costs: {what: count}. `known` keeps what was learnt of
+    programs."""
     stripped = backend.folder.path / "pgweir"
     if not stripped.exists():
         shutil.copy(binary, stripped)
         subprocess.run(["strip", "-g", stripped], check=True)
     peer = PoolerPeer("counted", "pgweir", backend, backend.folder, workers=workers)
     with tempfile.TemporaryDirectory(dir=backend.folder.path) as folder:
-        short, long = take_profiles(peer, stripped, Path(folder), mode)
+        short, long = take_profiles(peer, stripped, Path(folder), options)
     queries = CLIENTS * (QUERIES[1] - QUERIES[0])
     if workers == 1:
         show_dearest(short, long, queries)

@@ -23,6 +23,13 @@ WIDE_ROWS = "select repeat('x', 20000) from generate_series(1, 400)"
 COPY_OUT = "copy (select repeat('x', 100) from generate_series(1, 40000)) to stdout"
 COPY_IN = "copy t from stdin"
 ROUTED = "select id, note from orders where tenant_id = {} and id = 7"
+ROUTED_SHAPES = {
+    "literal, simple": ("simple", ROUTED.format(42), ()),
+    "hint, simple": ("simple", ROUTED.format("'x'") + " /* pgweir: key=42 */", ()),
+    "parameter, extended": ("extended", ROUTED.format("$1"), ("-v", 42)),
+    "parameter, prepared": ("prepared", ROUTED.format("$1"), ("-v", 42)),
+}
+"""Mode, text and more options of the load, by what a statement names its key with."""
 
 
 class Settings:
@@ -166,14 +173,8 @@ def profile(world, settings):
 def routing(world, settings):
     """The same statement for a database on one server, and for one on two shards."""
     ours = world.main[0]
-    shapes = {
-        "literal, simple": ("simple", ROUTED.format(42), ()),
-        "hint, simple": ("simple", ROUTED.format("'x'") + " /* pgweir: key=42 */", ()),
-        "parameter, extended": ("extended", ROUTED.format("$1"), ("-v", 42)),
-        "parameter, prepared": ("prepared", ROUTED.format("$1"), ("-v", 42)),
-    }
-    for shape in settings.some(shapes, ("literal, simple", "parameter, prepared")):
-        mode, text, more = shapes[shape]
+    for shape in settings.some(ROUTED_SHAPES, ("literal, simple", "parameter, prepared")):
+        mode, text, more = ROUTED_SHAPES[shape]
         runs = {"app": [], "sharded": []}
         for number in range(settings.rounds):
             for database in sorted(runs, reverse=number % 2 == 1):
@@ -212,10 +213,15 @@ def memory(world, settings):
 def counted(world, settings):
     """Instructions and the like per query, by callgrind."""
     known = {}
-    for mode in settings.some(("simple", "prepared"), ()):
-        for number in (1, 2, 8):
-            result = counts.count(world.backend, BINARY, number, mode, known)
-            yield {"labels": {"mode": mode, "workers": number}, "runs": {"pgweir": [result]}}
+    loads = [(mode, number, ("-m", mode)) for mode in ("simple", "prepared") for number in (1, 2, 8)]
+    for shape in ("literal, simple", "parameter, prepared"):
+        for database in ("app", "sharded"):
+            mode, text, more = ROUTED_SHAPES[shape]
+            name = f"{shape}, {'two shards' if database == 'sharded' else 'one server'}"
+            loads.append((name, 1, ("-m", mode, "-q", text, "-D", database, *more)))
+    for mode, number, options in settings.some(loads, ()):
+        result = counts.count(world.backend, BINARY, number, options, known)
+        yield {"labels": {"mode": mode, "workers": number}, "runs": {"pgweir": [result]}}
 
 
 def postgres(world, settings):

@@ -3,7 +3,7 @@
 import statistics
 
 from plots import Chart
-from targets import verdicts
+from targets import REASONS, verdicts
 
 BASE, OURS = "pgbouncer", "pgweir"
 FLOORS = {"tcp": "relay_uring-tcp", "unix": "relay_uring-unix"}
@@ -440,9 +440,12 @@ def write_introduction(page):
 
 
 def write_targets(page):
-    rows = verdicts(page.results, ratio, median)
+    rows, missed = verdicts(page.results, ratio, median)
     if rows:
         page.add("## Targets", table(["what", "target", "measured", "verdict"], rows))
+    if missed:
+        page.add("### Why some are missed")
+        page.add(*(why(page.results, ratio) for group, why in REASONS.items() if group in missed))
 
 
 def write(results, folder):
