@@ -40,7 +40,8 @@ struct ResolvedNames: Sendable {
 /// names statements.
 struct ActualStatement: Sendable {
     let statement: UInt64
-    let names: ResolvedNames
+    /// nil = its text names none.
+    let named: ResolvedNames?
     /// Whether it was made for this, so that `statement` is used once.
     let isRenamed: Bool
 
@@ -50,6 +51,8 @@ struct ActualStatement: Sendable {
         store.release(statement)
         for use in names.uses where use.kind == .prepare { store.release(use.statement) }
     }
+
+    var names: ResolvedNames { named ?? .none }
 }
 
 extension ClientSession {
@@ -190,12 +193,12 @@ extension ClientSession {
             return nil
         }
         guard !resolved.uses.isEmpty else {
-            return ActualStatement(statement: template, names: resolved, isRenamed: false)
+            return ActualStatement(statement: template, named: resolved, isRenamed: false)
         }
         var renamed = ByteBuffer()
         appendText(all, of: bytes, with: resolved.uses, to: &renamed)
         return ActualStatement(
-            statement: store.intern(renamed.bytes), names: resolved, isRenamed: true)
+            statement: store.intern(renamed.bytes), named: resolved, isRenamed: true)
     }
 
     private func isName(_ name: [UInt8], of statement: UInt64) -> Bool {

@@ -20,8 +20,7 @@ extension ClientSession {
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             if mustAwaitHandover(definition, bytes, server) { return .stalled }
-            let statement = store.intern(bytes.extracting(definition))
-            let facts = facts(of: statement, definition, bytes, store)
+            let (statement, facts) = intern(definition, bytes, store)
             if let facts, facts.namesStatements {
                 return parseRenamed(
                     statement, facts, server: &server, toServer: &toServer, bytes, store)
@@ -49,8 +48,7 @@ extension ClientSession {
                 store: store)
         }
         if mustAwaitHandover(definition, bytes, server) { return .stalled }
-        let statement = store.intern(bytes.extracting(definition))
-        let facts = facts(of: statement, definition, bytes, store)
+        let (statement, facts) = intern(definition, bytes, store)
         guard
             let actual = provideNew(
                 statement, facts, server: &server, toServer: &toServer, bytes, store)
@@ -128,7 +126,7 @@ extension ClientSession {
     ) -> ActualStatement? {
         guard let facts, facts.namesStatements else {
             if server.statements.isInDoubt(statement) { return nil }
-            return ActualStatement(statement: statement, names: .none, isRenamed: false)
+            return ActualStatement(statement: statement, named: nil, isRenamed: false)
         }
         guard let actual = actual(statement, facts.facts, server, store) else { return nil }
         if server.statements.isInDoubt(actual.statement) {
@@ -174,18 +172,19 @@ extension ClientSession {
         return .pass
     }
 
-    /// What the text of a definition says. Read anew where a backslash may mean something else.
-    private func facts(
-        of statement: UInt64, _ definition: Range<Int>, _ bytes: borrowing RawSpan,
-        _ store: any StatementStore
-    ) -> SharedFacts? {
-        if hasConformingStrings { return store.facts(of: statement) }
+    /// Adds a use of the statement with this definition; and what its text says, read anew where a
+    /// backslash may mean something else.
+    private func intern(
+        _ definition: Range<Int>, _ bytes: borrowing RawSpan, _ store: any StatementStore
+    ) -> (statement: UInt64, facts: SharedFacts?) {
+        let known = store.internWithFacts(bytes.extracting(definition))
+        if hasConformingStrings { return known }
         let end = bytes.firstOffset(of: 0, in: definition) ?? definition.upperBound
         var facts = StatementScanner.facts(
             of: bytes, in: definition.lowerBound..<end, standardConformingStrings: false)
         // As if the definition stood alone.
         facts.nameUses = facts.nameUses.map { $0.moved(by: -definition.lowerBound) }
-        return facts.isPlain ? nil : SharedFacts(facts)
+        return (known.statement, facts.isPlain ? nil : SharedFacts(facts))
     }
 
     /// The client parses a name that it has in use: PostgreSQL answers 42P05. So that the answer

@@ -26,6 +26,10 @@ public protocol StatementStore: Sendable {
     func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer)
     /// What its text says, as read with standard_conforming_strings on; nil = nothing to follow.
     func facts(of statement: UInt64) -> SharedFacts?
+    /// Both at once, for a Parse.
+    func internWithFacts(_ definition: borrowing RawSpan) -> (
+        statement: UInt64, facts: SharedFacts?
+    )
     /// The one object that stands for all states equal to `state`.
     func canonical(_ state: ParameterState) -> ParameterState
 }
@@ -33,6 +37,12 @@ public protocol StatementStore: Sendable {
 extension StatementStore {
     func intern(_ definition: borrowing RawSpan) -> UInt64 { intern(definition, isFromSQL: false) }
     public func facts(of statement: UInt64) -> SharedFacts? { nil }
+    public func internWithFacts(
+        _ definition: borrowing RawSpan
+    ) -> (statement: UInt64, facts: SharedFacts?) {
+        let statement = intern(definition)
+        return (statement, facts(of: statement))
+    }
     public func canonical(_ state: ParameterState) -> ParameterState { state }
 }
 

@@ -28,6 +28,18 @@ final class SharedStatements: StatementStore, Sendable {
         }
     }
 
+    func internWithFacts(
+        _ definition: borrowing RawSpan
+    ) -> (statement: UInt64, facts: SharedFacts?) {
+        let hash = definition.hash64()
+        let known = table.withLock { table in
+            table.use(definition, false, hash).map { ($0, Self.facts(of: $0, in: table)) }
+        }
+        if let known { return known }
+        let statement = intern(definition, isFromSQL: false)
+        return (statement, facts(of: statement))
+    }
+
     private static func facts(of definition: [UInt8]) -> SharedFacts? {
         let facts = definition.withRawSpan { bytes in
             let end = bytes.firstOffset(of: 0, in: 0..<bytes.byteCount) ?? bytes.byteCount
@@ -37,9 +49,11 @@ final class SharedStatements: StatementStore, Sendable {
     }
 
     func facts(of statement: UInt64) -> SharedFacts? {
-        table.withLock { table in
-            table.place(of: statement).flatMap { table.places[$0].facts }
-        }
+        table.withLock { Self.facts(of: statement, in: $0) }
+    }
+
+    private static func facts(of statement: UInt64, in table: StatementTable) -> SharedFacts? {
+        table.place(of: statement).flatMap { table.places[$0].facts }
     }
 
     func canonical(_ state: ParameterState) -> ParameterState { parameterStates.canonical(state) }
