@@ -7,6 +7,11 @@ internal import Bytes
 public struct StatementRouter: ~Copyable {
     private var shape = Shape()
     private var plans: PlanCache
+    /// What comments say that were read before, by the hash of what stands between two words.
+    private var hints: [UInt64: (gap: [UInt8], route: Route?)] = [:]
+
+    private static let hintsMax = 10_000
+    private static let gapByteCountMax = 256
 
     public var router: Router { plans.router }
 
@@ -27,17 +32,32 @@ public struct StatementRouter: ~Copyable {
         isConforming: Bool = true, hint: Route? = nil
     ) -> Route {
         shape.read(text, in: range, standardConformingStrings: isConforming)
-        if !shape.comments.isEmpty {
-            switch KeyHint.find(in: text, comments: shape.comments) {
-            case .failure(let refusal): return .refused(refusal)
-            case .success(let hint?): return router.route(hint)
-            case .success(nil): break
-            }
-        }
+        if !shape.comments.isEmpty, let said = hinted(text) { return said }
         if let hint { return hint }
         let plan = plans.plan(
             shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
         return router.route(plan, shape, text, values)
+    }
+
+    /// Where the comments of the text that was read last say that it goes.
+    private mutating func hinted(_ text: borrowing RawSpan) -> Route? {
+        guard shape.comments.count == 1, shape.comments[0].count <= Self.gapByteCountMax else {
+            return readHint(text)
+        }
+        let gap = text.extracting(shape.comments[0])
+        let hash = gap.hash64()
+        if let known = hints[hash], known.gap.equals(gap) { return known.route }
+        let route = readHint(text)
+        if hints.count >= Self.hintsMax { hints.removeAll() }
+        hints[hash] = (gap.array(), route)
+        return route
+    }
+
+    private func readHint(_ text: borrowing RawSpan) -> Route? {
+        switch KeyHint.find(in: text, comments: shape.comments) {
+        case .failure(let refusal): .refused(refusal)
+        case .success(let hint): hint.map { router.route($0) }
+        }
     }
 
     /// The parameter of the extended protocol that decides where `text` goes, however the session
