@@ -91,6 +91,7 @@ def test_show_counts_what_there_is(pooler, connect):
     for _ in range(5):
         busy.ask("select 1")
     busy.ask("commit")
+    pooler.wait_for_release()
     stats = next(row for row in show(pooler, "stats") if row["database"] == "app")
     assert int(stats["total_query_count"]) >= before + 5
     assert int(stats["total_received"]) >= 5 * len(query("select 1"))

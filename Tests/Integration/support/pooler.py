@@ -12,6 +12,8 @@ import signal
 import tempfile
 from pathlib import Path
 
+import psycopg
+
 from . import processes
 from .postgres import MD5_PASSWORD, PASSWORDS
 
@@ -167,6 +169,17 @@ class Pooler:
         if self.kind != "pgweir":
             return []
         return [line for line in self.log.read_text().splitlines() if " audit: " in line]
+
+    def wait_for_release(self):
+        """Until no client has a server: only then is all that they did counted."""
+
+        def is_over():
+            with psycopg.connect(self.uri("pgbouncer", "admin"), autocommit=True) as console:
+                cursor = console.execute("show servers")
+                state = [column.name for column in cursor.description].index("state")
+                return all(row[state] == "idle" for row in cursor)
+
+        processes.wait_until(is_over, 5, what="all servers to be idle")
 
     def uri(self, dbname="app", user="app", scheme="postgresql"):
         """Where a driver connects."""
