@@ -176,7 +176,8 @@ def routing(world, settings):
     for shape in settings.some(ROUTED_SHAPES, ("literal, simple", "parameter, prepared")):
         mode, text, more = ROUTED_SHAPES[shape]
         runs = {"app": [], "sharded": []}
-        for number in range(settings.rounds):
+        # A difference of two runs needs more of them than a ratio.
+        for number in range(settings.rounds if settings.quick else 4 * settings.rounds):
             for database in sorted(runs, reverse=number % 2 == 1):
                 options = ("-m", mode, "-c", 64, "-q", text, "-D", database, *more)
                 runs[database].append(load(ours, *options, "-s", settings.seconds))
@@ -234,7 +235,8 @@ def postgres(world, settings):
                 def measure(peer, mode=mode, clients=clients):
                     return real.measure(peer.key, mode, clients)
 
-                runs = take_turns(peers, max(1, settings.rounds // 2), measure)
+                rounds = 1 if settings.quick else settings.rounds
+                runs = take_turns(peers, rounds, measure)
                 yield {"labels": {"mode": mode, "clients": clients}, "runs": runs}
 
 
