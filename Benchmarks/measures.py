@@ -177,7 +177,7 @@ def routing(world, settings):
         mode, text, more = ROUTED_SHAPES[shape]
         runs = {"app": [], "sharded": []}
         # A difference of two runs needs more of them than a ratio.
-        for number in range(settings.rounds if settings.quick else 4 * settings.rounds):
+        for number in range(settings.rounds if settings.quick else 3 * settings.rounds):
             for database in sorted(runs, reverse=number % 2 == 1):
                 options = ("-m", mode, "-c", 64, "-q", text, "-D", database, *more)
                 runs[database].append(load(ours, *options, "-s", settings.seconds))
@@ -235,7 +235,7 @@ def postgres(world, settings):
                 def measure(peer, mode=mode, clients=clients):
                     return real.measure(peer.key, mode, clients)
 
-                rounds = 1 if settings.quick else settings.rounds
+                rounds = max(1, settings.rounds // 2) if settings.quick else settings.rounds
                 runs = take_turns(peers, rounds, measure)
                 yield {"labels": {"mode": mode, "clients": clients}, "runs": runs}
 
