@@ -93,21 +93,89 @@ extension RawSpan {
 
     /// A 64-bit hash of the bytes, eight at a time. For tables of ours, never for secrets; differs
     /// between machines.
-    @inlinable public func hash64() -> UInt64 {
-        var hash = UInt64(truncatingIfNeeded: byteCount) &* 0x9e37_79b9_7f4a_7c15
-        var offset = 0
-        while offset + 8 <= byteCount {
-            hash = (hash ^ uint64(at: offset)) &* 0xff51_afd7_ed55_8ccd
+    @inlinable public func hash64() -> UInt64 { hash64(in: 0..<byteCount) }
+
+    /// `hash64` of the bytes of `range`.
+    @inlinable public func hash64(in range: Range<Int>) -> UInt64 {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        var hash = UInt64(truncatingIfNeeded: range.count) &* 0x9e37_79b9_7f4a_7c15
+        var offset = range.lowerBound
+        while offset &+ 8 <= range.upperBound {
+            hash = (hash ^ uint64(unchecked: offset)) &* 0xff51_afd7_ed55_8ccd
             hash ^= hash >> 32
-            offset += 8
+            offset &+= 8
         }
-        while offset < byteCount {
-            hash = (hash ^ UInt64(uint8(at: offset))) &* 0x100_0000_01b3
-            offset += 1
+        if offset < range.upperBound, range.count >= 8 {
+            // The last eight again.
+            hash = (hash ^ uint64(unchecked: range.upperBound &- 8)) &* 0xff51_afd7_ed55_8ccd
+        } else {
+            while offset < range.upperBound {
+                hash = (hash ^ UInt64(uint8(at: offset))) &* 0x100_0000_01b3
+                offset &+= 1
+            }
         }
         hash ^= hash >> 29
         hash = hash &* 0x9e37_79b9_7f4a_7c15
         return hash ^ (hash >> 32)
+    }
+
+    /// `uint64` where the caller has checked that they are there.
+    @inlinable func uint64(unchecked offset: Int) -> UInt64 {
+        // Safe: see above; every bit pattern is a valid UInt64.
+        unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+    }
+
+    /// Where the first digit or one of `$ % & '` stands in `range`, or nil. Eight at a time.
+    public func firstDigitOrQuote(in range: Range<Int>) -> Int? {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        var offset = range.lowerBound
+        while offset &+ 8 <= range.upperBound {
+            let found = Self.digitsAndQuotes(UInt64(littleEndian: uint64(unchecked: offset)))
+            if found != 0 { return offset &+ found.trailingZeroBitCount / 8 }
+            offset &+= 8
+        }
+        while offset < range.upperBound {
+            if Self.digitsAndQuotes(UInt64(uint8(at: offset))) != 0 { return offset }
+            offset &+= 1
+        }
+        return nil
+    }
+
+    /// The highest bit of each byte of `word` that is a digit or one of `$ % & '`.
+    @inline(__always) private static func digitsAndQuotes(_ word: UInt64) -> UInt64 {
+        let low: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+        // A byte is below n if adding 128 - n does not reach its highest bit.
+        let digit = word ^ 0x3030_3030_3030_3030
+        let noDigit = ((digit & low) &+ 0x7676_7676_7676_7676) | digit
+        let quote = word ^ 0x2424_2424_2424_2424
+        let noQuote = ((quote & low) &+ 0x7c7c_7c7c_7c7c_7c7c) | quote
+        return ~(noDigit & noQuote) & 0x8080_8080_8080_8080
+    }
+
+    /// Whether the bytes of `other` in `range` stand here at `offset`.
+    public func hasBytes(
+        of other: borrowing RawSpan, in range: Range<Int>, at offset: Int
+    ) -> Bool {
+        precondition(offset >= 0 && offset <= byteCount - range.count)
+        precondition(range.lowerBound >= 0 && range.upperBound <= other.byteCount)
+        var place = 0
+        while place &+ 8 <= range.count {
+            let mine = uint64(unchecked: offset &+ place)
+            guard mine == other.uint64(unchecked: range.lowerBound &+ place) else { return false }
+            place &+= 8
+        }
+        if place < range.count, range.count >= 8 {
+            // The last eight again.
+            let mine = uint64(unchecked: offset &+ range.count &- 8)
+            return mine == other.uint64(unchecked: range.upperBound &- 8)
+        }
+        while place < range.count {
+            guard uint8(at: offset &+ place) == other.uint8(at: range.lowerBound &+ place) else {
+                return false
+            }
+            place &+= 1
+        }
+        return true
     }
 
     /// Whether all bytes of `range` are below 0x80.

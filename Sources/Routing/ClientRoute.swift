@@ -18,7 +18,8 @@ public struct ClientRoute: ~Copyable {
     /// From SET LOCAL.
     var localHint: KeyHint??
     /// Where the hint in force leads; nil = there is none.
-    private(set) var hinted: Route?
+    private(set) var hinted: Route? { didSet { isHinted = hinted != nil } }
+    private(set) var isHinted = false
     /// The session's hint before the transaction changed it, which its end may take back.
     private var hintBefore: KeyHint??
     /// A ROLLBACK TO may have taken a hint back.

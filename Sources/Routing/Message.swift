@@ -51,6 +51,17 @@ struct ParameterTypes {
         for index in 0..<count { types.append(bytes.uint32BigEndian(at: offset + 4 * index)) }
     }
 
+    /// Of the parameter `number` alone, from 1 on; 0 = not said.
+    static func declared(
+        _ number: Int, _ bytes: borrowing RawSpan, behind textEnd: Int, _ end: Int
+    ) -> UInt32 {
+        let start = textEnd + 3
+        guard start <= end else { return 0 }
+        let count = Int(bytes.uint16BigEndian(at: textEnd + 1))
+        guard number >= 1, number <= count, start + 4 * count <= end else { return 0 }
+        return bytes.uint32BigEndian(at: start + 4 * (number - 1))
+    }
+
     /// Of the parameter `number`, from 1 on; 0 = not said.
     subscript(_ number: Int) -> UInt32 {
         number >= 1 && number <= types.count ? types[number - 1] : 0

@@ -13,8 +13,7 @@ public final class MessageRouter {
     var statements: StatementRouter
     /// By statement: the parameters that decide where it goes.
     private var parameterNumbers: [UInt64: [Int]] = [:]
-    /// By statement: the one parameter that does, if nothing else matters.
-    private var keyParameters: [UInt64: Keyed?] = [:]
+    private(set) var keyParameters = KeyParameters()
     private var definition = ByteBuffer()
 
     /// Longer messages are routed by a hint of the session only.
@@ -52,11 +51,13 @@ public final class MessageRouter {
     struct Parsed {
         let name: Range<Int>
         let definition: Range<Int>
-    }
+        /// Where its executions go, if its like was seen before.
+        var recognised: RecognisedRoute?
 
-    private struct Keyed {
-        let key: KeyParameter
-        let declared: UInt32
+        func text(_ bytes: borrowing RawSpan) -> Range<Int> {
+            let end = bytes.firstOffset(of: 0, in: definition) ?? definition.upperBound
+            return definition.lowerBound..<end
+        }
     }
 
     /// Surveys the complete messages of `bytes` from `offset` on, where one begins.
@@ -135,7 +136,6 @@ public final class MessageRouter {
         _ parsed: inout [Parsed], _ route: borrowing ClientRoute,
         _ session: borrowing ClientSession, _ store: any StatementStore
     ) {
-        let context = Context(session, route)
         switch message.tag {
         case ClientTag.query:
             let textEnd = bytes.firstOffset(of: 0, in: message.body) ?? message.body.upperBound
@@ -145,17 +145,29 @@ public final class MessageRouter {
                 return
             }
             let text = message.body.lowerBound..<textEnd
-            judge(bytes, text, [:], isQuery: true, context, route, &survey)
+            if !route.isHinted {
+                switch statements.recognise(bytes, in: text) {
+                case .shard(let shard)?:
+                    survey.target = .shard(shard)
+                    return
+                case .anyShard?:
+                    survey.target = .anyShard
+                    return
+                case .parameter?, nil: break
+                }
+            }
+            judge(
+                bytes, text, [:], isQuery: true, Context(session, route), route, &survey)
         case ClientTag.parse:
-            guard let parse = Self.parse(message, bytes) else { return }
+            guard var parse = Self.parse(message, bytes) else { return }
+            let text = parse.text(bytes)
+            parse.recognised = statements.recognise(bytes, in: text)
             parsed.append(parse)
-            let textEnd =
-                bytes.firstOffset(of: 0, in: parse.definition) ?? parse.definition.upperBound
-            replace(
-                bytes, parse.definition.lowerBound..<textEnd, message, parse, context, route,
-                &survey)
+            // What is recognised is no statement of ours.
+            guard parse.recognised == nil else { return }
+            replace(bytes, text, message, parse, Context(session, route), route, &survey)
         case ClientTag.bind:
-            bind(message, bytes, &survey, parsed, context, route, session, store)
+            bind(message, bytes, &survey, parsed, Context(session, route), route, session, store)
         case ClientTag.functionCall:
             survey.target = route.hinted.map(target) ?? .refused(Self.functionCall)
         default: break
@@ -167,7 +179,7 @@ public final class MessageRouter {
         detail: "The message FunctionCall names no function that could be looked at.",
         hint: "Call it by SELECT, or say where it belongs by SET pgweir.shard.")
 
-    private static func parse(_ message: Message, _ bytes: borrowing RawSpan) -> Parsed? {
+    static func parse(_ message: Message, _ bytes: borrowing RawSpan) -> Parsed? {
         guard let nameEnd = bytes.firstOffset(of: 0, in: message.body) else { return nil }
         return Parsed(
             name: message.body.lowerBound..<nameEnd,
@@ -182,33 +194,28 @@ public final class MessageRouter {
         _ parsed: [Parsed], _ context: Context, _ route: borrowing ClientRoute,
         _ session: borrowing ClientSession, _ store: any StatementStore
     ) {
-        guard let portalEnd = bytes.firstOffset(of: 0, in: message.body),
-            let nameEnd = bytes.firstOffset(
-                of: 0, in: portalEnd + 1..<message.body.upperBound)
-        else { return }
-        let name = portalEnd + 1..<nameEnd
-        let values = nameEnd + 1..<message.body.upperBound
+        guard let bind = Bind(message, bytes) else { return }
+        let isUsual = context.isUTF8 && context.isConforming && !route.isHinted
         for one in parsed.reversed()
-        where bytes.extracting(one.name).equals(bytes.extracting(name)) {
+        where bytes.extracting(one.name).equals(bytes.extracting(bind.name)) {
+            if isUsual, let recognised = one.recognised,
+                let found = self.route(recognised, one, bind, bytes, session)
+            {
+                return survey.take(found)
+            }
             return judgeBind(
-                bytes, one.definition, number: nil, bytes, values, context, route, &survey)
+                bytes, one.definition, number: nil, bytes, bind.values, context, route, &survey)
         }
-        guard let number = session.statement(named: bytes.extracting(name)) else {
+        guard let number = session.statement(named: bytes.extracting(bind.name)) else {
             // A long statement without a name is not kept; of others the server says that they are
             // not there.
-            if name.isEmpty { survey.target = route.hinted.map(target) ?? .refused(Self.forgotten) }
+            if bind.name.isEmpty {
+                survey.target = route.hinted.map(target) ?? .refused(Self.forgotten)
+            }
             return
         }
-        let isUsual = context.isUTF8 && context.isConforming && route.hinted == nil
-        if isUsual, let known = keyParameters[number], let keyed = known,
-            let value = BoundValues.find(keyed.key.number, bytes, in: values),
-            let found = router.route(
-                keyed.key, bytes, in: value.range, isBinary: value.isBinary,
-                declared: keyed.declared)
-        {
-            if case .anyShard = found { return }
-            survey.target = target(found)
-            return
+        if isUsual, let found = self.route(number, bind, bytes, session) {
+            return survey.take(found)
         }
         var definition = ByteBuffer()
         swap(&definition, &self.definition)
@@ -216,20 +223,21 @@ public final class MessageRouter {
         store.appendDefinition(of: number, to: &definition)
         if isUsual { learn(number, definition.bytes) }
         judgeBind(
-            definition.bytes, 0..<definition.count, number: number, bytes, values, context, route,
-            &survey)
+            definition.bytes, 0..<definition.count, number: number, bytes, bind.values, context,
+            route, &survey)
         swap(&definition, &self.definition)
     }
 
     /// Keeps what decides where the statement goes, so that its text need not be read again.
     private func learn(_ number: UInt64, _ definition: borrowing RawSpan) {
-        guard keyParameters[number] == nil,
+        guard keyParameters[number].statement != number,
             let textEnd = definition.firstOffset(of: 0, in: 0..<definition.byteCount)
         else { return }
-        if keyParameters.count >= Self.statementsMax { keyParameters.removeAll() }
         let types = ParameterTypes(definition, behind: textEnd, definition.byteCount)
         let key = statements.keyParameter(of: definition, in: 0..<textEnd)
-        keyParameters[number] = .some(key.map { Keyed(key: $0, declared: types[$0.number]) })
+        keyParameters.learn(
+            KeyParameters.Keyed(
+                statement: number, key: key, declared: key.map { types[$0.number] } ?? 0))
     }
 
     private static let forgotten = Refusal(
@@ -266,7 +274,7 @@ public final class MessageRouter {
         _ bytes: borrowing RawSpan, _ text: Range<Int>, number: UInt64?, _ context: Context,
         _ route: borrowing ClientRoute
     ) -> [Int] {
-        if route.hinted != nil { return [] }
+        if route.isHinted { return [] }
         // In another encoding they may not be found.
         let number = context.isUTF8 && context.isConforming ? number : nil
         if let number, let known = parameterNumbers[number] { return known }
@@ -296,7 +304,8 @@ public final class MessageRouter {
         if router.isBySchema { values.searchPath = context.searchPath }
         let found = statements.route(
             bytes, in: text, values, isConforming: context.isConforming,
-            hint: command.isAboutTransaction ? nil : route.hinted)
+            hint: command.isAboutTransaction ? nil : route.hinted,
+            learns: command == .other && HintChange(marked: bytes, text) == nil)
         if statements.dependsOnSettings, context.isInDoubt || survey.messageCount > 1 {
             survey.dependsOnAnswers = true
         }

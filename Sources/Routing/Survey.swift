@@ -71,6 +71,11 @@ public struct Survey: Sendable {
         lastStart = offset
     }
 
+    /// The last message, a Bind, is of a statement that was recognised.
+    mutating func take(_ found: RecognisedRoute) {
+        if case .shard(let shard) = found { target = .shard(shard) }
+    }
+
     /// What was to be asked is known.
     public mutating func decide(_ target: Target) { self.target = target }
 

@@ -53,7 +53,7 @@ public struct Lexer: Sendable {
     // MARK: White space and comments
 
     /// Returns false when an unfinished comment reaches to the end.
-    private mutating func skipSpace(_ text: borrowing RawSpan, _ end: Int) -> Bool {
+    mutating func skipSpace(_ text: borrowing RawSpan, _ end: Int) -> Bool {
         while offset < end {
             switch text.uint8(at: offset) {
             case 0x20, 0x09, 0x0a, 0x0b, 0x0c, 0x0d:
@@ -292,7 +292,7 @@ public struct Lexer: Sendable {
     }
 
     /// Letters, digits, `_`, `$`, and what is not ASCII: a bit for each.
-    private static func continuesWord(_ byte: UInt8) -> Bool {
+    static func continuesWord(_ byte: UInt8) -> Bool {
         let bits: UInt64 = byte < 0x40 ? 0x03ff_0010_0000_0000 : 0x07ff_fffe_87ff_fffe
         return byte >= 0x80 || bits &>> UInt64(byte & 0x3f) & 1 != 0
     }

@@ -41,15 +41,32 @@ public enum StatementPlan: Equatable, Sendable {
 public struct Plan: Equatable, Sendable {
     public let statements: [StatementPlan]
 
-    /// The parameter that alone decides where the statement goes; nil = there is more to it.
-    var keyParameter: KeyParameter? {
+    /// The one value of one column that alone decides where the statement goes, and whether it is
+    /// inserted; nil = there is more to it.
+    private var onlySource: (source: KeySource, isInserted: Bool)? {
         guard statements.count == 1, case .keyed(let conditions, _) = statements[0],
             conditions.count == 1, conditions[0].columns.count == 1,
-            conditions[0].columns[0].count == 1,
-            case .parameter(let number, let type, let isShared) = conditions[0].columns[0][0]
+            conditions[0].columns[0].count == 1
+        else { return nil }
+        return (conditions[0].columns[0][0], conditions[0].isInserted)
+    }
+
+    /// The parameter that alone decides where the statement goes; nil = there is more to it.
+    var keyParameter: KeyParameter? {
+        guard case .parameter(let number, let type, let isShared)? = onlySource?.source,
+            let isInserted = onlySource?.isInserted
         else { return nil }
         return KeyParameter(
-            number: number, type: type, isShared: isShared, isInserted: conditions[0].isInserted)
+            number: number, type: type, isShared: isShared, isInserted: isInserted)
+    }
+
+    /// The literal that does.
+    var keyLiteral: KeyLiteral? {
+        guard case .literal(let index, let isNegated, let type)? = onlySource?.source,
+            let isInserted = onlySource?.isInserted
+        else { return nil }
+        return KeyLiteral(
+            index: index, isNegated: isNegated, type: type, isInserted: isInserted)
     }
 
     /// Numbers of the parameters whose values `Router.route` needs; ascending.
@@ -75,5 +92,13 @@ public struct KeyParameter: Equatable, Sendable {
     public let number: Int
     let type: KeyType
     let isShared: Bool
+    let isInserted: Bool
+}
+
+/// The same as a literal of the text.
+struct KeyLiteral: Equatable, Sendable {
+    let index: Int
+    let isNegated: Bool
+    let type: KeyType
     let isInserted: Bool
 }

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Grammar
+internal import SQL
 
 /// Finds the keys of a statement in its parse tree.
 ///

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import SQL
 
 /// A value of a Bind message.
 public struct BoundParameter: Equatable, Sendable {
@@ -120,7 +121,8 @@ extension Router {
         do throws(KeyProblem) {
             switch conditions[0].columns[0][0] {
             case .literal(let index, let isNegated, let type):
-                key = try value(shape.literals[index], isNegated: isNegated, type, text, values)
+                key = try value(
+                    shape.literals[index], isNegated: isNegated, type, text, isUTF8: values.isUTF8)
             case .parameter(let number, let type, let isShared):
                 key = try value(ofParameter: number, type, isShared: isShared, values)
             case .elements, .elementsOfLiteral, .constant, .searchPath:
@@ -130,6 +132,20 @@ extension Router {
             throw unreadable(error, column: 0)
         }
         return Self.route(key, isInserted: conditions[0].isInserted, shardsByHash)
+    }
+
+    /// Where a statement goes whose key is one literal, read from ASCII; nil = this map needs its
+    /// plan, or the key cannot be read.
+    func shard(
+        of key: KeyLiteral, _ literals: [Literal], _ text: borrowing RawSpan
+    ) -> Int? {
+        guard let shardsByHash,
+            let value = try? value(
+                literals[key.index], isNegated: key.isNegated, key.type, text, isUTF8: true),
+            case .shard(let shard, _) = Self.route(
+                value, isInserted: key.isInserted, shardsByHash)
+        else { return nil }
+        return shard
     }
 
     private static func route(_ key: KeyValue?, isInserted: Bool, _ shards: [Int]) -> Route {
@@ -252,7 +268,7 @@ extension Router {
             return [.bytes(Array(schema.utf8))]
         case .literal(let index, let isNegated, let type):
             let literal = shape.literals[index]
-            return [try value(literal, isNegated: isNegated, type, text, values)]
+            return [try value(literal, isNegated: isNegated, type, text, isUTF8: values.isUTF8)]
         case .elementsOfLiteral(let index, let type):
             guard let content = shape.literals[index].content(in: text) else {
                 throw Self.unclear
@@ -279,7 +295,7 @@ extension Router {
 
     private func value(
         _ literal: Literal, isNegated: Bool, _ type: KeyType, _ text: borrowing RawSpan,
-        _ values: ExecutionValues
+        isUTF8: Bool
     ) throws(KeyProblem) -> KeyValue {
         switch literal.kind {
         case .integer:
@@ -295,7 +311,7 @@ extension Router {
             throw KeyProblem("a number that is not a whole one")
         case .plain, .escape, .dollar, .national, .unicode, .bits, .hexadecimal:
             guard !isNegated, let content = literal.content(in: text) else { throw Self.unclear }
-            return try KeyValue.read(text: content, as: type, isUTF8: values.isUTF8)
+            return try KeyValue.read(text: content, as: type, isUTF8: isUTF8)
         }
     }
 

@@ -32,6 +32,8 @@ struct ClientShards: ~Copyable {
     var lookupFailure: Sharding.Refusal?
     /// What the bytes in front of it are about, from before it was linked; and where they began.
     private var approved: Survey?
+    /// The same, if it was recognised.
+    private var recognised: RecognisedBatch?
     private var approvedStart = 0
 
     init(
@@ -89,7 +91,26 @@ struct ClientShards: ~Copyable {
     /// The bytes from `start` on will be `survey` when there is a server.
     mutating func approve(_ survey: consuming Survey, from start: Int) {
         approved = .some(survey)
+        recognised = nil
         approvedStart = start
+    }
+
+    mutating func approve(_ batch: RecognisedBatch, from start: Int) {
+        recognised = batch
+        approved = nil
+        approvedStart = start
+    }
+
+    /// What the bytes from `offset` on are, if they are recognised, or were before.
+    mutating func takeRecognised(
+        _ bytes: borrowing RawSpan, at offset: Int, _ session: borrowing ClientSession
+    ) -> RecognisedBatch? {
+        if let known = recognised {
+            recognised = nil
+            return known.moved(by: offset - approvedStart)
+        }
+        guard approved == nil, !route.awaitsAnswer else { return nil }
+        return route.router.recognise(bytes, from: offset, route, session)
     }
 
     /// What was found before, if anything, with the bytes from `offset` on.

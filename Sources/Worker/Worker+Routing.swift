@@ -18,6 +18,12 @@ extension Worker where Loop: ~Copyable {
     ) -> Bool {
         guard let shards = clients[slot].shards else { return false }
         if !shards.value.route.isBegunNowhere { _ = takesMapInForce(shards) }
+        if let batch = shards.value.route.router.recognise(
+            bytes, from: offset, shards.value.route, clients[slot].session)
+        {
+            shards.value.approve(batch, from: offset)
+            return checkout(slot, shards, batch.shard)
+        }
         var survey = shards.value.route.router.survey(
             bytes, from: offset, shards.value.route, clients[slot].session, statements)
         let isQuery = survey.tag == ClientTag.query || survey.tag == ClientTag.functionCall
@@ -68,6 +74,14 @@ extension Worker where Loop: ~Copyable {
         case .none, .anyShard, .fixed, .begin, .end, .refused, .replaced, .hint:
             break
         }
+        shards.value.approve(consume survey, from: offset)
+        return checkout(slot, shards, shard)
+    }
+
+    /// The client needs a server of `shard`, for what was approved. Returns whether it has one now.
+    private mutating func checkout(
+        _ slot: Int, _ shards: Box<ClientShards>, _ shard: Int
+    ) -> Bool {
         guard let pool = shards.value.pool(of: shard) ?? makePool(of: shard, shards) else {
             closeClient(
                 slot,
@@ -77,7 +91,6 @@ extension Worker where Loop: ~Copyable {
         }
         shards.value.linked = shard
         shards.value.isFresh = true
-        shards.value.approve(consume survey, from: offset)
         if clients[slot].pool !== pool { clients[slot].pool = pool }
         return checkout(slot)
     }
@@ -135,6 +148,13 @@ extension Worker where Loop: ~Copyable {
                 guard step == .consumed else { return step }
                 continue
             }
+            if let batch = shards.value.takeRecognised(
+                bytes, at: offset, clients[slot].session), batch.shard == shards.value.linked
+            {
+                let step = try pass(batch, slot, serverSlot, shards, bytes, &offset)
+                guard step == .consumed else { return step }
+                continue
+            }
             if shards.value.route.awaitsAnswer, !servers[serverSlot].session.ledger.isEmpty {
                 guard let next = MessageRouter.message(in: bytes, at: offset) else {
                     return .consumed
@@ -173,6 +193,17 @@ extension Worker where Loop: ~Copyable {
             guard step == .consumed, offset > before else { return step }
         }
         return .consumed
+    }
+
+    /// Passes a batch on that belongs to this server.
+    private mutating func pass(
+        _ batch: RecognisedBatch, _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>,
+        _ bytes: borrowing RawSpan, _ offset: inout Int
+    ) throws(SessionError) -> ClientStep {
+        let step = try pass(slot, serverSlot, bytes, &offset, to: batch.end)
+        if offset >= batch.keyEnd { shards.value.route.fix() }
+        if offset >= batch.end { shards.value.route.passedSync() }
+        return step
     }
 
     /// What the bytes from `offset` on are about: found before there was a server, or now.

@@ -1,4 +1,5 @@
 import Bytes
+import SQL
 import Testing
 
 @testable import Sharding
