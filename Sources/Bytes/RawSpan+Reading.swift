@@ -84,13 +84,6 @@ extension RawSpan {
         return true
     }
 
-    /// The eight bytes at `offset` as an integer, in the machine's order.
-    @inlinable func uint64(at offset: Int) -> UInt64 {
-        precondition(offset >= 0 && offset <= byteCount - 8)
-        // Safe: the load stays inside the span, and every bit pattern is a valid UInt64.
-        return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
-    }
-
     /// A 64-bit hash of the bytes, eight at a time. For tables of ours, never for secrets; differs
     /// between machines.
     @inlinable public func hash64() -> UInt64 { hash64(in: 0..<byteCount) }
@@ -119,7 +112,8 @@ extension RawSpan {
         return hash ^ (hash >> 32)
     }
 
-    /// `uint64` where the caller has checked that they are there.
+    /// The eight bytes at `offset` as an integer, in the machine's order. The caller has checked
+    /// that they are there.
     @inlinable func uint64(unchecked offset: Int) -> UInt64 {
         // Safe: see above; every bit pattern is a valid UInt64.
         unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
@@ -180,16 +174,23 @@ extension RawSpan {
 
     /// Whether all bytes of `range` are below 0x80.
     public func isASCII(in range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        var bits: UInt64 = 0
         var offset = range.lowerBound
-        while offset + 8 <= range.upperBound {
-            if uint64(at: offset) & 0x8080_8080_8080_8080 != 0 { return false }
-            offset += 8
+        while offset &+ 8 <= range.upperBound {
+            bits |= uint64(unchecked: offset)
+            offset &+= 8
         }
-        while offset < range.upperBound {
-            if uint8(at: offset) >= 0x80 { return false }
-            offset += 1
+        if offset < range.upperBound, range.count >= 8 {
+            // The last eight again.
+            bits |= uint64(unchecked: range.upperBound &- 8)
+        } else {
+            while offset < range.upperBound {
+                bits |= UInt64(uint8(at: offset))
+                offset &+= 1
+            }
         }
-        return true
+        return bits & 0x8080_8080_8080_8080 == 0
     }
 }
 

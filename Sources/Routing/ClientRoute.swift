@@ -16,18 +16,24 @@ public struct ClientRoute: ~Copyable {
     /// From SET pgweir.key and pgweir.shard.
     var hint: KeyHint?
     /// From SET LOCAL.
-    var localHint: KeyHint??
+    private var localHint: KeyHint?? { didSet { noteChange() } }
     /// Where the hint in force leads; nil = there is none.
     private(set) var hinted: Route? { didSet { isHinted = hinted != nil } }
-    private(set) var isHinted = false
+    public private(set) var isHinted = false
     /// The session's hint before the transaction changed it, which its end may take back.
-    private var hintBefore: KeyHint??
+    private var hintBefore: KeyHint?? { didSet { noteChange() } }
     /// A ROLLBACK TO may have taken a hint back.
-    private var isHintInDoubt = false
+    private var isHintInDoubt = false { didSet { noteChange() } }
     /// What the message under way changes if it succeeds, and the errors of the server before it.
-    private var pending: (effect: RouteEffect, errorCount: Int)?
+    private var pending: (effect: RouteEffect, errorCount: Int)? {
+        didSet { awaitsAnswer = pending != nil }
+    }
+    /// Whether the next statement must not be looked at before the server has answered.
+    public private(set) var awaitsAnswer = false
     /// SET search_path of this transaction; nil = none.
-    var pathInTransaction: SearchPath?
+    private(set) var pathInTransaction: SearchPath? { didSet { noteChange() } }
+    /// Whether the end of the transaction changes where statements go.
+    public private(set) var isChanged = false
     /// Texts to be run again elsewhere, in order.
     public private(set) var log: [String] = []
     /// The client was told that a transaction has begun which no server has begun for it.
@@ -44,8 +50,8 @@ public struct ClientRoute: ~Copyable {
     public private(set) var isFixed = false
     /// Messages sent that a ReadyForQuery answers; and how many there were when `isFixed` or `log`
     /// changed last.
-    private var endCount = 0
-    private var changedAt = 0
+    @usableFromInline var endCount = 0
+    @usableFromInline var changedAt = 0
 
     enum SearchPath: Sendable {
         case first(String)
@@ -125,12 +131,9 @@ public struct ClientRoute: ~Copyable {
 
     // MARK: Effects
 
-    /// Whether the next statement must not be looked at before the server has answered.
-    public var awaitsAnswer: Bool { pending != nil }
-
-    /// Whether the end of the transaction changes where statements go.
-    var isChanged: Bool {
-        localHint != nil || hintBefore != nil || isHintInDoubt || pathInTransaction != nil
+    private mutating func noteChange() {
+        isChanged =
+            localHint != nil || hintBefore != nil || isHintInDoubt || pathInTransaction != nil
     }
 
     /// Whether what was sent before must be answered first, so that it is certain what came of
@@ -255,7 +258,7 @@ public struct ClientRoute: ~Copyable {
 
     /// If the server is in no transaction: what is known is about one that has ended, and not about
     /// the batch that has begun since.
-    public var isOfEarlierBatch: Bool {
+    @inlinable public var isOfEarlierBatch: Bool {
         (isFixed || !log.isEmpty) && !isBegunNowhere && changedAt != endCount
     }
 

@@ -24,14 +24,12 @@ public struct RecognisedBatch: Sendable {
 
 extension MessageRouter {
     /// What begins at `offset`, if it is one statement that is recognised, and all there; nil = it
-    /// needs a survey.
+    /// needs a survey. Not for a client that has said where its statements belong, or may take that
+    /// back. `session` is not changed; a borrowed one would be copied.
     public func recognise(
-        _ bytes: borrowing RawSpan, from offset: Int, _ route: borrowing ClientRoute,
-        _ session: borrowing ClientSession
+        _ bytes: borrowing RawSpan, from offset: Int, _ session: inout ClientSession
     ) -> RecognisedBatch? {
-        guard !route.isHinted, !route.isChanged, let first = Message(bytes, at: offset),
-            first.isWhole
-        else { return nil }
+        guard let first = Message(bytes, at: offset), first.isWhole else { return nil }
         switch first.tag {
         case ClientTag.query:
             guard case .shard(let shard)? = recognise(query: first, bytes) else { return nil }

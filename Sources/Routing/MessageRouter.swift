@@ -10,10 +10,10 @@ internal import Wire
 /// Never wrong, rather than never in the way: what it cannot prove to concern one shard is refused.
 public final class MessageRouter {
     public let router: Router
-    var statements: StatementRouter
+    private let reader: Box<StatementRouter>
     /// By statement: the parameters that decide where it goes.
     private var parameterNumbers: [UInt64: [Int]] = [:]
-    private(set) var keyParameters = KeyParameters()
+    private let learnt = Box(KeyParameters())
     private var definition = ByteBuffer()
 
     /// Longer messages are routed by a hint of the session only.
@@ -22,7 +22,17 @@ public final class MessageRouter {
 
     public init(_ router: Router) {
         self.router = router
-        statements = StatementRouter(router)
+        reader = Box(StatementRouter(router))
+    }
+
+    var statements: StatementRouter {
+        @inline(__always) _read { yield reader.value }
+        @inline(__always) _modify { yield &reader.value }
+    }
+
+    var keyParameters: KeyParameters {
+        @inline(__always) _read { yield learnt.value }
+        @inline(__always) _modify { yield &learnt.value }
     }
 
     /// The shard that pgcat's SET SHARD or our pgweir.shard names: by name, or by number from 0.

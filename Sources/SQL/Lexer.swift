@@ -85,21 +85,27 @@ public struct Lexer: Sendable {
 
     private mutating func skipComment(_ text: borrowing RawSpan, _ end: Int) -> Bool {
         var depth = 1
-        offset += 2
-        while offset < end {
-            let byte = text.uint8(at: offset)
-            let following = offset + 1 < end ? text.uint8(at: offset + 1) : 0
+        var place = offset + 2
+        while place < end {
+            let byte = text.uint8(at: place)
+            place &+= 1
+            guard byte == UInt8(ascii: "/") || byte == UInt8(ascii: "*"), place < end else {
+                continue
+            }
+            let following = text.uint8(at: place)
             if byte == UInt8(ascii: "/"), following == UInt8(ascii: "*") {
                 depth += 1
-                offset += 2
+                place &+= 1
             } else if byte == UInt8(ascii: "*"), following == UInt8(ascii: "/") {
                 depth -= 1
-                offset += 2
-                if depth == 0 { return true }
-            } else {
-                offset += 1
+                place &+= 1
+                if depth == 0 {
+                    offset = place
+                    return true
+                }
             }
         }
+        offset = end
         return false
     }
 

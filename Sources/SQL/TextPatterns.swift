@@ -50,8 +50,9 @@ public struct TextPatterns: ~Copyable {
     private var fixed = ByteBuffer()
     /// The last pattern of each slot, by hash; -1 = none. A power of two of them.
     private var slots: [Int32]
-    /// Of the text that was recognised last, in its order.
-    public private(set) var literals: [Literal] = []
+    /// Of the text that was recognised last, in its order; `literalCount` of them hold.
+    public private(set) var literals: [Literal]
+    public private(set) var literalCount = 0
     /// The same: what stands between two tokens where the pattern has a comment.
     public private(set) var comments: [Range<Int>] = []
 
@@ -60,6 +61,8 @@ public struct TextPatterns: ~Copyable {
         var count = 64
         while count < countMax { count *= 2 }
         slots = Array(repeating: -1, count: count)
+        literals = Array(
+            repeating: Literal(kind: .integer, range: 0..<0), count: Self.literalCountMax)
     }
 
     public var count: Int { patterns.count }
@@ -84,7 +87,7 @@ public struct TextPatterns: ~Copyable {
     private mutating func has(
         _ pattern: Pattern, _ text: borrowing RawSpan, _ range: Range<Int>
     ) -> Bool {
-        if !literals.isEmpty { literals.removeAll(keepingCapacity: true) }
+        literalCount = 0
         if !comments.isEmpty { comments.removeAll(keepingCapacity: true) }
         var offset = range.lowerBound
         var start = Int(pattern.firstByte)
@@ -104,13 +107,13 @@ public struct TextPatterns: ~Copyable {
                 return offset == range.upperBound
             case .integer:
                 end = Self.integerEnd(text, offset, range.upperBound)
-                if let end { literals.append(Literal(kind: .integer, range: offset..<end)) }
+                if let end { note(.integer, offset..<end) }
             case .decimal:
                 end = Self.decimalEnd(text, offset, range.upperBound)
-                if let end { literals.append(Literal(kind: .decimal, range: offset..<end)) }
+                if let end { note(.decimal, offset..<end) }
             case .plain:
                 end = Self.plainEnd(text, offset, range.upperBound)
-                if let end { literals.append(Literal(kind: .plain, range: offset..<end)) }
+                if let end { note(.plain, offset..<end) }
             case .comment:
                 end = Self.gapEnd(text, offset, range.upperBound)
                 if let end { comments.append(offset..<end) }
@@ -118,6 +121,11 @@ public struct TextPatterns: ~Copyable {
             guard let end else { return false }
             offset = end
         }
+    }
+
+    @inline(__always) private mutating func note(_ kind: Literal.Kind, _ range: Range<Int>) {
+        literals[literalCount] = Literal(kind: kind, range: range)
+        literalCount += 1
     }
 
     /// Of the number that begins at `offset`, if it is nothing but digits.

@@ -43,7 +43,9 @@ public struct BoundValues: Sendable {
         guard let count = count(bytes, &offset, range.upperBound), number >= 1, number <= count
         else { return nil }
         var found: Range<Int>?
-        for current in 1...count {
+        var current = 0
+        while current < count {
+            current &+= 1
             guard offset + 4 <= range.upperBound else { return nil }
             let length = Int(Int32(bitPattern: bytes.uint32BigEndian(at: offset)))
             offset += 4

@@ -16,8 +16,14 @@ public enum RecognisedRoute: Sendable {
 public struct StatementRouter: ~Copyable {
     private var shape = Shape()
     private var plans: PlanCache
-    /// What comments say that were read before, by the hash of what stands between two words.
-    private var hints: [UInt64: (gap: [UInt8], route: Route?)] = [:]
+    /// What comments say that were read before. Places by the hash of what stands between two
+    /// words; of two with one place, the one that was read last. Empty until there is one.
+    private var hints: [Hint] = []
+
+    private struct Hint {
+        var gap: [UInt8] = []
+        var route: Route?
+    }
 
     /// Texts that are routed by one value or none, and how, by pattern.
     private var patterns = TextPatterns()
@@ -31,7 +37,7 @@ public struct StatementRouter: ~Copyable {
         case hinted
     }
 
-    private static let hintsMax = 10_000
+    private static let hintPlaceCount = 8192
     private static let gapByteCountMax = 256
 
     public var router: Router { plans.router }
@@ -119,11 +125,11 @@ public struct StatementRouter: ~Copyable {
             return readHint(text, comments)
         }
         let gap = text.extracting(comments[0])
-        let hash = gap.hash64()
-        if let known = hints[hash], known.gap.equals(gap) { return known.route }
+        if hints.isEmpty { hints = Array(repeating: Hint(), count: Self.hintPlaceCount) }
+        let place = Int(gap.hash64() % UInt64(Self.hintPlaceCount))
+        if hints[place].gap.equals(gap) { return hints[place].route }
         let route = readHint(text, comments)
-        if hints.count >= Self.hintsMax { hints.removeAll() }
-        hints[hash] = (gap.array(), route)
+        hints[place] = Hint(gap: gap.array(), route: route)
         return route
     }
 

@@ -31,7 +31,7 @@ struct ClientShards: ~Copyable {
     /// What a look-up has said that is no shard; for the next message.
     var lookupFailure: Sharding.Refusal?
     /// What the bytes in front of it are about, from before it was linked; and where they began.
-    private var approved: Survey?
+    private var approved: Box<Survey>?
     /// The same, if it was recognised.
     private var recognised: RecognisedBatch?
     private var approvedStart = 0
@@ -90,32 +90,42 @@ struct ClientShards: ~Copyable {
 
     /// The bytes from `start` on will be `survey` when there is a server.
     mutating func approve(_ survey: consuming Survey, from start: Int) {
-        approved = .some(survey)
+        approved = Box(survey)
         recognised = nil
         approvedStart = start
     }
 
     mutating func approve(_ batch: RecognisedBatch, from start: Int) {
         recognised = batch
-        approved = nil
+        if approved != nil { approved = nil }
         approvedStart = start
     }
 
     /// What the bytes from `offset` on are, if they are recognised, or were before.
     mutating func takeRecognised(
-        _ bytes: borrowing RawSpan, at offset: Int, _ session: borrowing ClientSession
+        _ bytes: borrowing RawSpan, at offset: Int, _ session: inout ClientSession
     ) -> RecognisedBatch? {
         if let known = recognised {
             recognised = nil
             return known.moved(by: offset - approvedStart)
         }
         guard approved == nil, !route.awaitsAnswer else { return nil }
-        return route.router.recognise(bytes, from: offset, route, session)
+        return recognise(bytes, at: offset, &session)
+    }
+
+    /// What the bytes from `offset` on are, if they are recognised.
+    func recognise(
+        _ bytes: borrowing RawSpan, at offset: Int, _ session: inout ClientSession
+    ) -> RecognisedBatch? {
+        guard !route.isHinted, !route.isChanged else { return nil }
+        return route.router.recognise(bytes, from: offset, &session)
     }
 
     /// What was found before, if anything, with the bytes from `offset` on.
     mutating func takeApproved(at offset: Int) -> Survey? {
-        guard var known = approved.take() else { return nil }
+        guard let approved else { return nil }
+        self.approved = nil
+        var known = approved.value
         known.move(by: offset - approvedStart)
         return known
     }

@@ -16,7 +16,8 @@ extension Worker where Loop: ~Copyable {
     mutating func prepareRoute(
         _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>
     ) -> Bool {
-        if shards.value.isFresh {
+        let isFresh = shards.value.isFresh
+        if isFresh {
             shards.value.isFresh = false
             if !shards.value.route.isBegunNowhere, takesMapInForce(shards) {
                 // The map has changed while it waited.
@@ -24,6 +25,7 @@ extension Worker where Loop: ~Copyable {
                 return false
             }
             servers[serverSlot].session.lastEnd = nil
+            shards.value.hasFlushed = false
             shards.value.route.linked(errorCount: servers[serverSlot].session.errorCount)
         } else if servers[serverSlot].session.isReleasable {
             endRoutedTransaction(slot, serverSlot)
@@ -35,18 +37,24 @@ extension Worker where Loop: ~Copyable {
         {
             endRoutedTransaction(slot, serverSlot)
         }
-        if servers[serverSlot].session.ledger.isEmpty {
+        if !isFresh, servers[serverSlot].session.ledger.isEmpty {
             shards.value.hasFlushed = false
             noteAnswers(serverSlot, shards)
         }
-        if let replay = shards.value.route.takeReplay() {
-            runOwnQuery(serverSlot, replay.text, sendsNow: false)
-            if replay.fails {
-                servers[serverSlot].session.failTransaction(&toServer.buffer)
-            }
-            clients[slot].session.statusUnlinked = .idle
-        }
+        if shards.value.route.isBegunNowhere { beginHere(slot, serverSlot, shards) }
         return true
+    }
+
+    /// The transaction that no server has begun goes on: its new server does what was done so far.
+    private mutating func beginHere(
+        _ slot: Int, _ serverSlot: Int, _ shards: Box<ClientShards>
+    ) {
+        guard let replay = shards.value.route.takeReplay() else { return }
+        runOwnQuery(serverSlot, replay.text, sendsNow: false)
+        if replay.fails {
+            servers[serverSlot].session.failTransaction(&toServer.buffer)
+        }
+        clients[slot].session.statusUnlinked = .idle
     }
 
     /// Whether the map has changed since the client's last transaction.

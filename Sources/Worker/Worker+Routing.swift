@@ -18,9 +18,7 @@ extension Worker where Loop: ~Copyable {
     ) -> Bool {
         guard let shards = clients[slot].shards else { return false }
         if !shards.value.route.isBegunNowhere { _ = takesMapInForce(shards) }
-        if let batch = shards.value.route.router.recognise(
-            bytes, from: offset, shards.value.route, clients[slot].session)
-        {
+        if let batch = shards.value.recognise(bytes, at: offset, &clients[slot].session) {
             shards.value.approve(batch, from: offset)
             return checkout(slot, shards, batch.shard)
         }
@@ -149,7 +147,7 @@ extension Worker where Loop: ~Copyable {
                 continue
             }
             if let batch = shards.value.takeRecognised(
-                bytes, at: offset, clients[slot].session), batch.shard == shards.value.linked
+                bytes, at: offset, &clients[slot].session), batch.shard == shards.value.linked
             {
                 let step = try pass(batch, slot, serverSlot, shards, bytes, &offset)
                 guard step == .consumed else { return step }

@@ -16,10 +16,13 @@ private struct Patterns: ~Copyable {
         Array(text.utf8).withRawSpan { patterns.find($0, in: 0..<$0.byteCount) }
     }
 
+    /// Of the text found last.
+    var literals: ArraySlice<Literal> { patterns.literals.prefix(patterns.literalCount) }
+
     /// The literals and comments of the text found last, which was `text`.
     func variables(of text: String) -> [String] {
         Array(text.utf8).withRawSpan { bytes in
-            (patterns.literals.map(\.range) + patterns.comments).map { bytes.string(in: $0) }
+            (literals.map(\.range) + patterns.comments).map { bytes.string(in: $0) }
         }
     }
 }
@@ -46,7 +49,7 @@ private func outline(_ text: String) -> [String] {
         let other = "select a from t1 where k = 4300 and s = 'it''s' and d > 2e9 limit 1"
         #expect(patterns.find(other) == 0)
         #expect(patterns.variables(of: other) == ["4300", "'it''s'", "2e9", "1"])
-        #expect(patterns.patterns.literals.map(\.kind) == [.integer, .plain, .decimal, .integer])
+        #expect(patterns.literals.map(\.kind) == [.integer, .plain, .decimal, .integer])
     }
 
     @Test(arguments: [
