@@ -98,14 +98,11 @@ extension RawSpan {
             hash ^= hash >> 32
             offset &+= 8
         }
-        if offset < range.upperBound, range.count >= 8 {
-            // The last eight again.
-            hash = (hash ^ uint64(unchecked: range.upperBound &- 8)) &* 0xff51_afd7_ed55_8ccd
-        } else {
-            while offset < range.upperBound {
-                hash = (hash ^ UInt64(uint8(at: offset))) &* 0x100_0000_01b3
-                offset &+= 1
-            }
+        if offset < range.upperBound {
+            // The last eight again, or what there is.
+            let rest =
+                range.count >= 8 ? uint64(unchecked: range.upperBound &- 8) : few(in: range)
+            hash = (hash ^ rest) &* 0xff51_afd7_ed55_8ccd
         }
         hash ^= hash >> 29
         hash = hash &* 0x9e37_79b9_7f4a_7c15
@@ -117,6 +114,29 @@ extension RawSpan {
     @inlinable func uint64(unchecked offset: Int) -> UInt64 {
         // Safe: see above; every bit pattern is a valid UInt64.
         unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+    }
+
+    /// The bytes of `range`, fewer than eight, as an integer; some may be in it twice. The caller
+    /// has checked that they are there.
+    @inlinable func few(in range: Range<Int>) -> UInt64 {
+        let count = range.count
+        guard count > 0 else { return 0 }
+        if count >= 4 {
+            // Safe: four bytes from the start and four up to the end are inside.
+            let first = unsafe unsafeLoadUnaligned(
+                fromUncheckedByteOffset: range.lowerBound, as: UInt32.self)
+            let last = unsafe unsafeLoadUnaligned(
+                fromUncheckedByteOffset: range.upperBound &- 4, as: UInt32.self)
+            return UInt64(first) | UInt64(last) << 32
+        }
+        // Safe: the first byte, the last one and the one in the middle are inside.
+        let first = unsafe unsafeLoad(
+            fromUncheckedByteOffset: range.lowerBound, as: UInt8.self)
+        let middle = unsafe unsafeLoad(
+            fromUncheckedByteOffset: range.lowerBound &+ count / 2, as: UInt8.self)
+        let last = unsafe unsafeLoad(
+            fromUncheckedByteOffset: range.upperBound &- 1, as: UInt8.self)
+        return UInt64(first) | UInt64(middle) << 8 | UInt64(last) << 16
     }
 
     /// Where the first digit or one of `$ % & '` stands in `range`, or nil. Eight at a time.
@@ -158,18 +178,13 @@ extension RawSpan {
             guard mine == other.uint64(unchecked: range.lowerBound &+ place) else { return false }
             place &+= 8
         }
-        if place < range.count, range.count >= 8 {
+        guard place < range.count else { return true }
+        if range.count >= 8 {
             // The last eight again.
             let mine = uint64(unchecked: offset &+ range.count &- 8)
             return mine == other.uint64(unchecked: range.upperBound &- 8)
         }
-        while place < range.count {
-            guard uint8(at: offset &+ place) == other.uint8(at: range.lowerBound &+ place) else {
-                return false
-            }
-            place &+= 1
-        }
-        return true
+        return few(in: offset..<offset &+ range.count) == other.few(in: range)
     }
 
     /// Whether all bytes of `range` are below 0x80.

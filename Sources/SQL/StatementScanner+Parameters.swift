@@ -89,6 +89,7 @@ extension StatementScanner {
 
     /// set_config(name, value, is_local); the name of the function has been read.
     mutating func setConfig(_ text: borrowing RawSpan) {
+        readsLiterals = true
         guard let open = peek(text), open.kind == .openParenthesis else { return }
         _ = next(text)
         let name = argument(text)

@@ -22,17 +22,30 @@ public struct StatementScanner: ~Copyable {
     /// What one of them is called with may be names of parameters.
     var takesParameters = false
     var literals: [String] = []
+    /// Whether what stands in quotes, or a number, has decided anything.
+    var readsLiterals = false
 
     /// The facts of `text` in `range`. `names`: those of its database that leave something.
     public static func facts(
         of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool = true,
         names: SuspectNames? = nil
     ) -> StatementFacts {
+        read(
+            text, in: range, standardConformingStrings: standardConformingStrings, names: names
+        ).facts
+    }
+
+    /// The same, and whether it holds for every text that differs in literals only.
+    static func read(
+        _ text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool,
+        names: SuspectNames?
+    ) -> (facts: StatementFacts, holdsForLike: Bool) {
         var scanner = StatementScanner(range, standardConformingStrings, names)
         scanner.scan(text)
         var facts = StatementFacts()
         swap(&facts, &scanner.facts)
-        return facts
+        let dependsOnLiterals = scanner.readsLiterals || scanner.takesParameters
+        return (facts, !dependsOnLiterals && !facts.hasDetails)
     }
 
     init(
@@ -169,6 +182,7 @@ public struct StatementScanner: ~Copyable {
 
     /// A body of code: of its words, those count that would count outside of it.
     mutating func readCode(in token: Token, _ text: borrowing RawSpan) {
+        readsLiterals = true
         var quote = token.range.lowerBound
         while quote < token.range.upperBound, Lexer.startsWord(text.uint8(at: quote)) { quote += 1 }
         var start = quote + 1

@@ -17,7 +17,7 @@ extension ClientSession {
         let length = piece.body.count + scanner.bodyByteCountLeft
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = textRange(piece, bytes)
-        let facts = StatementScanner.facts(
+        let facts = store.facts(
             of: bytes, in: text, standardConformingStrings: hasConformingStrings,
             names: functions)
         if mustAwaitHandover(facts, server) { return .stalled }

@@ -13,7 +13,7 @@ public final class SharedFacts: Sendable {
 /// The texts of prepared statements, one copy for the whole process, counted by who uses them.
 ///
 /// The machines call it by name only; the worker brings the one that all threads share.
-public protocol StatementStore: Sendable {
+public protocol StatementStore {
     /// The number of the statement whose Parse body, without the name, is `definition`: the text,
     /// its NUL, and the parameter types. `isFromSQL`: it is what follows the name in a PREPARE, and
     /// a NUL; the number is odd then, else even. Adds one use. Never 0, never used for another.
@@ -30,6 +30,11 @@ public protocol StatementStore: Sendable {
     func internWithFacts(_ definition: borrowing RawSpan) -> (
         statement: UInt64, facts: SharedFacts?
     )
+    /// What the query string of `text` in `range` says: `StatementScanner.facts`.
+    func facts(
+        of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool,
+        names: SuspectNames?
+    ) -> StatementFacts
     /// The one object that stands for all states equal to `state`.
     func canonical(_ state: ParameterState) -> ParameterState
 }
@@ -42,6 +47,14 @@ extension StatementStore {
     ) -> (statement: UInt64, facts: SharedFacts?) {
         let statement = intern(definition)
         return (statement, facts(of: statement))
+    }
+    public func facts(
+        of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool,
+        names: SuspectNames?
+    ) -> StatementFacts {
+        StatementScanner.facts(
+            of: text, in: range, standardConformingStrings: standardConformingStrings,
+            names: names)
     }
     public func canonical(_ state: ParameterState) -> ParameterState { state }
 }

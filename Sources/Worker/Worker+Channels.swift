@@ -52,13 +52,13 @@ extension Worker where Loop: ~Copyable {
         let id = clients[slot].id
         let payload = "\(id.worker).\(id.slot).\(id.generation).\(channels.beginMark())"
         servers[serverSlot].session.beginMark(
-            marker, payload: payload, toServer: &toServer.buffer, store: service.statements)
+            marker, payload: payload, toServer: &toServer.buffer, store: statements)
         flushToServer(serverSlot, RawSpan())
     }
 
     private mutating func leaveServersChannels(_ serverSlot: Int) {
         servers[serverSlot].session.beginUnlisten(
-            toServer: &toServer.buffer, store: service.statements)
+            toServer: &toServer.buffer, store: statements)
         flushToServer(serverSlot, RawSpan())
     }
 

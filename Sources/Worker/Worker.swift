@@ -72,7 +72,7 @@ public struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
         clients = Slab(capacity: capacity)
         clientSlots = SlotAllocator(capacity: capacity)
         servers = service.servers
-        statements = service.statements
+        statements = WorkerStatements(service.statements)
         cancels = Slab(capacity: 4096)
         cancelSlots = SlotAllocator(capacity: 4096)
         now = loop.now()

@@ -77,6 +77,59 @@ import Testing
         #expect(Set(bits).count > 250)
     }
 
+    @Test func `bytes are the same only if all are`() {
+        for count in 0..<30 {
+            let one = (0..<count + 3).map { UInt8($0 * 7 & 0xff) }
+            for shift in 0...3 {
+                var other = [UInt8](repeating: 9, count: shift) + one[2..<2 + count] + [1, 2]
+                let range = shift..<shift + count
+                func isSame() -> Bool {
+                    one.withRawSpan { mine in
+                        other.withRawSpan { mine.hasBytes(of: $0, in: range, at: 2) }
+                    }
+                }
+                #expect(isSame())
+                for place in range {
+                    other[place] ^= 0x10
+                    #expect(!isSame(), "\(count) \(place)")
+                    other[place] ^= 0x10
+                }
+            }
+        }
+    }
+
+    @Test func `the hash of a range is that of its bytes, and of no others`() {
+        let bytes = (0..<40).map { UInt8($0 * 11 & 0xff) }
+        for start in 0..<20 {
+            for end in start...40 {
+                let part = Array(bytes[start..<end])
+                let hash = bytes.withRawSpan { $0.hash64(in: start..<end) }
+                #expect(hash == part.hash64())
+                for place in part.indices {
+                    var other = part
+                    other[place] ^= 1
+                    #expect(other.hash64() != hash)
+                }
+            }
+        }
+    }
+
+    @Test func `the first digit or quote is found, and nothing else`() {
+        for byte in UInt8.min...UInt8.max {
+            let isWanted = (0x30...0x39).contains(byte) || (0x24...0x27).contains(byte)
+            for count in [1, 7, 8, 9, 20] {
+                for place in 0..<count {
+                    var bytes = [UInt8](repeating: 0x61, count: count)
+                    bytes[place] = byte
+                    let found = bytes.withRawSpan { $0.firstDigitOrQuote(in: 0..<count) }
+                    #expect(found == (isWanted ? place : nil))
+                    #expect(
+                        bytes.withRawSpan { $0.firstDigitOrQuote(in: place + 1..<count) } == nil)
+                }
+            }
+        }
+    }
+
     @Test func `ASCII ends with the first byte above`() {
         for count in 0..<20 {
             var bytes = [UInt8](repeating: 0x7f, count: count)

@@ -7,7 +7,10 @@ import Testing
 @testable import Worker
 
 @Suite struct SharedStatementsTests {
-    private let statements = SharedStatements()
+    private let shared = SharedStatements()
+    private let statements: WorkerStatements
+
+    init() { statements = WorkerStatements(shared) }
 
     private func intern(_ text: String) -> UInt64 {
         Array(text.utf8).withRawSpan { statements.intern($0, isFromSQL: false) }
@@ -23,7 +26,7 @@ import Testing
         #expect(intern("SELECT 1\0\0\0") == one)
         #expect(intern("SELECT 1\0\0\u{1}") != one)
         #expect(intern("") != one)
-        #expect(statements.count == 3)
+        #expect(shared.count == 3)
         #expect(one != 0)
     }
 
@@ -48,7 +51,7 @@ import Testing
             #expect(definition(of: one) == "SELECT 1")
         }
         statements.release(one)
-        #expect(statements.count == 0)
+        #expect(shared.count == 0)
         #expect(definition(of: one) == "")
     }
 
@@ -66,29 +69,30 @@ import Testing
         statements.release(one)
         statements.retain(one)
         statements.release(one)
-        #expect(statements.count == 0)
+        #expect(shared.count == 0)
         let two = intern("SELECT 2")
         statements.release(one)
         #expect(definition(of: two) == "SELECT 2")
     }
 
     @Test func `threads that prepare and close the same texts leave nothing behind`() {
-        let statements = statements
+        let shared = shared
         let threads = (0..<4).map { _ in
             Threads.start(name: "statements") {
+                let statements = WorkerStatements(shared)
                 for round in 0..<2000 {
                     let text = Array("SELECT \(round % 7)".utf8)
                     let statement = text.withRawSpan { statements.intern($0, isFromSQL: false) }
                     statements.retain(statement)
                     statements.release(statement)
-                    #expect(
-                        written { statements.appendDefinition(of: statement, to: &$0) } == text)
+                    let kept = written { statements.appendDefinition(of: statement, to: &$0) }
+                    #expect(kept == text)
                     statements.release(statement)
                 }
             }
         }
         for thread in threads { thread.join() }
-        #expect(statements.count == 0)
+        #expect(shared.count == 0)
     }
 }
 
