@@ -1,7 +1,7 @@
 # `make help` lists what there is. The logic lives in Tests/setup.sh and Tests/run.py.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test soak bench bench-smoke bench-setup format clean
+.PHONY: help setup build run tools test soak bench bench-smoke bench-setup format clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -15,7 +15,7 @@ build: ## Build .build/release/pgweir
 run: setup build ## A throwaway PostgreSQL with sample data, and pgweir in front of it
 	.build/release/pgweir demo
 
-test: setup build ## Unit tests, then integration tests; the last line says how many passed
+test: setup build tools ## Unit tests, then integration tests; the last line says how many passed
 	@python3 Tests/run.py
 
 SOAK_SECONDS ?= 600
@@ -36,8 +36,11 @@ BENCH_FLAGS := -O2 -Wall -Wextra -Werror -D_GNU_SOURCE
 	@mkdir -p $(@D)
 	$(BENCH_CC) $(BENCH_FLAGS) -o $@ $< -luring -lssl -lcrypto -lpthread
 
+tools: $(BENCH_TOOLS) ## Build what tests of costs and benchmarks run beside pgweir
+	swift build -c release --product micro
+
 bench-setup:
-	@Tests/setup.sh valgrind binutils openssl linux-perf
+	@Tests/setup.sh openssl linux-perf
 
 bench: bench-setup build $(BENCH_TOOLS) ## Everything beside PgBouncer, 15 minutes: Docs/Benchmarks.md
 	@BENCH_COMMIT=$(if $(PGWEIR_BINARY),,$$(git describe --always --abbrev=10 --dirty=+)) \
@@ -47,7 +50,8 @@ bench-smoke: setup build $(BENCH_TOOLS) ## The same in less than a minute, to lo
 	@.venv/bin/python Benchmarks/bench.py --quick $(BENCH)
 
 format: ## Format the Swift sources in place
-	swift format --in-place --recursive --parallel Package.swift Sources Tests
+	swift format --in-place --recursive --parallel Package.swift \
+		Sources Tests Benchmarks
 
 clean: ## Remove what was built
 	rm -rf .build .venv

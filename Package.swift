@@ -61,6 +61,12 @@ let package = Package(
                 "Authentication", "Pooling", "TLS", "Wire", "Bytes", arguments, logging,
             ],
             swiftSettings: strict),
+        // What Benchmarks/counts.py counts; nobody else needs it.
+        .executableTarget(
+            name: "micro",
+            dependencies: ["Session", "Pooling", "Sharding", "SQL", "Wire", "Bytes"],
+            path: "Benchmarks/Micro",
+            swiftSettings: strict),
     ]
         + module("Bytes", uses: [collections])
         + module("Wire", uses: ["Bytes"])

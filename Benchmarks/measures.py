@@ -213,7 +213,6 @@ def memory(world, settings):
 
 def counted(world, settings):
     """Instructions and the like per query, by callgrind."""
-    known = {}
     loads = [(mode, number, ("-m", mode)) for mode in ("simple", "prepared") for number in (1, 2, 8)]
     for shape in ("literal, simple", "parameter, prepared"):
         for database in ("app", "sharded"):
@@ -221,7 +220,7 @@ def counted(world, settings):
             name = f"{shape}, {'two shards' if database == 'sharded' else 'one server'}"
             loads.append((name, 1, ("-m", mode, "-q", text, "-D", database, *more)))
     for mode, number, options in settings.some(loads, ()):
-        result = counts.count(world.backend, BINARY, number, options, known)
+        result = counts.count(world.backend, BINARY, number, options)
         yield {"labels": {"mode": mode, "workers": number}, "runs": {"pgweir": [result]}}
 
 

@@ -362,8 +362,9 @@ def write_counted(page):
         return
     page.add(
         "What pgweir itself executes per query, counted by callgrind with 16 clients; the kernel's"
-        " work is not in it. Unlike times, these hardly depend on the machine or on what else it"
-        " does. Threads run one at a time there, so waiting for locks is not counted."
+        " work is not in it, nor what timers do. Unlike times, these hardly depend on the machine"
+        " or on what else it does. Threads run one at a time there, so waiting for locks is not"
+        " counted."
     )
     whats = list(lines[0]["runs"][OURS][0])
     rows = [

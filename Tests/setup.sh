@@ -12,7 +12,7 @@ fi
 
 packages=(
     liburing-dev libssl-dev libpq-dev libpg-query-dev postgresql pgbouncer
-    libpostgresql-jdbc-java golang-github-jackc-pgx-v4-dev "$@"
+    libpostgresql-jdbc-java golang-github-jackc-pgx-v4-dev valgrind binutils "$@"
 )
 command -v go >/dev/null || packages+=(golang-go)
 command -v javac >/dev/null || packages+=(default-jdk-headless)

@@ -11,6 +11,7 @@
 //     -P PID,...  processes whose CPU time is measured with the answers
 //     -T          TLS                           -t COUNT    threads (1)
 //     -u USER  -D DATABASE  -p PASSWORD         -k KIB      length of a COPY from here, KiB
+//     -z BYTES    of a COPY in each of its messages (65536, which is the most)
 //     -v VALUE    of $1 in TEXT; not for simple
 //
 // A query is what libpq sends for it: Query; Parse, Bind, Describe, Execute, Sync; or, prepared,
@@ -49,11 +50,12 @@ static struct {
     int clients, depth, threads, pids[PIDS], pidCount;
     enum Mode mode;
     double seconds, warmUp;
-    long each, copyKiB;
+    long each, copyKiB, copyPart;
     bool churns, holds, holdsAfterQuery, isTLS;
 } options = {
     .text = "select 1", .user = "app", .database = "app", .password = "app-secret", .clients = 1,
     .depth = 1, .threads = 1, .seconds = 1, .warmUp = 0.2, .copyKiB = 8192,
+    .copyPart = COPY_CHUNK,
 };
 
 struct Bytes {
@@ -190,7 +192,11 @@ static void make_messages(void) {
     memset(rows, 'x', COPY_CHUNK);
     for (int index = 99; index < COPY_CHUNK; index += 100) rows[index] = '\n';
     rows[COPY_CHUNK - 1] = '\n';
-    add_message(&copyChunk, 'd', rows, COPY_CHUNK);
+    for (long at = 0; at < COPY_CHUNK; at += options.copyPart) {
+        long left = COPY_CHUNK - at;
+        size_t part = (size_t)(left < options.copyPart ? left : options.copyPart);
+        add_message(&copyChunk, 'd', rows + at, part);
+    }
     free(rows);
 }
 
@@ -751,8 +757,9 @@ static void parse_mode(const char *text) {
 }
 
 int main(int count, char **arguments) {
+    static const char letters[] = "c:m:d:q:s:w:n:CHQP:Tt:u:D:p:k:v:z:";
     prepare_process();
-    for (int option; (option = getopt(count, arguments, "c:m:d:q:s:w:n:CHQP:Tt:u:D:p:k:v:")) != -1;) {
+    for (int option; (option = getopt(count, arguments, letters)) != -1;) {
         switch (option) {
             case 'c': options.clients = atoi(optarg); break;
             case 'm': parse_mode(optarg); break;
@@ -772,10 +779,12 @@ int main(int count, char **arguments) {
             case 'p': options.password = optarg; break;
             case 'k': options.copyKiB = atol(optarg); break;
             case 'v': options.value = optarg; break;
+            case 'z': options.copyPart = atol(optarg); break;
             default: return 2;
         }
     }
-    if (optind != count - 1 || options.clients < options.threads) give_up("see the top of load.c");
+    if (optind != count - 1 || options.clients < options.threads || options.copyPart < 1)
+        give_up("see the top of load.c");
     options.address = arguments[optind];
     if (options.isTLS) {
         context = checked(SSL_CTX_new(TLS_client_method()));

@@ -33,9 +33,9 @@ enum Repository {
         FileManager.default.fileExists(atPath: root.appendingPathComponent(path).path)
     }
 
-    /// Our Swift: product, tests and the package description.
+    /// Our Swift: product, tests, benchmarks and the package description.
     static func swift() throws -> [File] {
-        try files(in: "Sources", endings: ["swift"]) + files(in: "Tests", endings: ["swift"])
+        try ["Sources", "Tests", "Benchmarks"].flatMap { try files(in: $0, endings: ["swift"]) }
             + [file("Package.swift")]
     }
 
