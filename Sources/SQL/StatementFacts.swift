@@ -132,6 +132,34 @@ public struct StatementFacts: Equatable, Sendable {
     }
 }
 
+/// What the text of a query string says that names nothing.
+public struct ShortFacts: Equatable, Sendable {
+    public let suspicions: Suspicions
+    public let block: BlockEffect
+    public let resetsAll: Bool
+    public let statementCount: Int
+
+    /// Whether there is nothing to follow.
+    public var isPlain: Bool { suspicions.isEmpty && block == .none && !resetsAll }
+}
+
+extension StatementFacts {
+    public init(_ short: ShortFacts) {
+        suspicions = short.suspicions
+        block = short.block
+        resetsAll = short.resetsAll
+        statementCount = short.statementCount
+    }
+
+    /// nil = it names something.
+    public var short: ShortFacts? {
+        guard !hasDetails else { return nil }
+        return ShortFacts(
+            suspicions: suspicions, block: block, resetsAll: resetsAll,
+            statementCount: statementCount)
+    }
+}
+
 // What few texts have stands apart: a text without costs one empty pointer.
 extension StatementFacts {
     private struct Lists: Equatable, Sendable {

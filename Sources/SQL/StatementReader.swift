@@ -4,34 +4,49 @@ internal import Bytes
 /// those it compares what does not differ, which costs a fraction of reading it. One per worker.
 public struct StatementReader: ~Copyable {
     private struct Known {
-        /// Without details.
-        var facts: StatementFacts
-        /// That they hold with.
-        var names: SuspectNames?
+        var facts: ShortFacts
+        /// Of the names that they hold with; `names` keeps these.
+        var names: ObjectIdentifier?
     }
 
     private var patterns = TextPatterns()
     /// By pattern.
     private var known: [Known] = []
+    private var names: [ObjectIdentifier: SuspectNames] = [:]
 
     public init() {}
 
-    /// As `StatementScanner.facts`.
+    /// The facts of `text` in `range` if they are remembered.
+    public mutating func remembered(
+        _ text: borrowing RawSpan, in range: Range<Int>, names: SuspectNames? = nil
+    ) -> ShortFacts? {
+        guard let number = patterns.find(text, in: range),
+            known[number].names == names.map({ ObjectIdentifier($0) })
+        else { return nil }
+        return known[number].facts
+    }
+
+    /// As `StatementScanner.facts`; remembers them.
     public mutating func facts(
         of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool = true,
         names: SuspectNames? = nil
     ) -> StatementFacts {
-        let number = patterns.find(text, in: range)
-        if let number, known[number].names === names { return known[number].facts }
         let (facts, holdsForLike) = StatementScanner.read(
             text, in: range, standardConformingStrings: standardConformingStrings, names: names)
-        guard holdsForLike else { return facts }
-        if let number {
-            known[number] = Known(facts: facts, names: names)
+        guard holdsForLike, let short = facts.short else { return facts }
+        if let names { self.names[ObjectIdentifier(names)] = names }
+        let learnt = Known(facts: short, names: names.map { ObjectIdentifier($0) })
+        if let number = patterns.find(text, in: range) {
+            known[number] = learnt
         } else if let number = patterns.add(text, in: range) {
-            if number == 0 { known.removeAll(keepingCapacity: true) }
-            known.append(Known(facts: facts, names: names))
+            if number == 0 { forgetAll() }
+            known.append(learnt)
         }
         return facts
+    }
+
+    private mutating func forgetAll() {
+        known.removeAll(keepingCapacity: true)
+        names.removeAll()
     }
 }

@@ -59,6 +59,15 @@ extension ClientSession {
             portal: piece.body.lowerBound..<portalEnd, statement: portalEnd + 1..<nameEnd)
         if bind.statement.isEmpty {
             if isUnnamedInDoubt(server) { return .stalled }
+            // Nearly always there is nothing to follow.
+            if functions == nil, unnamed.isPlain {
+                if server.statements.isInDoubt(unnamed.current) { return .stalled }
+                provideUnnamed(
+                    unnamed.current, server: &server, toServer: &toServer, bytes: bytes,
+                    store: store)
+                server.expect(Expectation(.bind))
+                return .pass
+            }
             let facts = facts(of: unnamed.current, unnamedFacts(store), store)
             if let facts {
                 guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
@@ -82,6 +91,16 @@ extension ClientSession {
             return .pass
         }
         let name = bytes.extracting(bind.statement)
+        // Nearly always there is nothing to follow.
+        if functions == nil, let known = names.found(name), !known.hasFacts {
+            guard !known.isInDoubt, !server.statements.isInDoubt(known.statement) else {
+                return .stalled
+            }
+            send(
+                known.statement, piece, bind, of: bytes, server: &server, toServer: &toServer,
+                store)
+            return .replaced(passesRest: true)
+        }
         if isInDoubt(name, server) { return .stalled }
         guard let known = names.entry(name) else {
             // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
@@ -104,16 +123,24 @@ extension ClientSession {
             noteBind(
                 facts, actual, bind, piece, server: &server, toServer: &toServer, bytes, store)
         }
-        let wasThere = server.provide(
-            actual.statement, toServer: &toServer, bytes: bytes, store: store)
-        toServer.spill(bytes)
-        if wasThere { server.noteUse(of: actual.statement, written: toServer.buffer.count) }
         if actual.statement != known.statement {
             server.replacedNames[actual.statement] = known.name
         }
-        writeBind(piece, bind.statement, actual.statement, of: bytes, to: &toServer)
-        server.expect(Expectation(.bind))
+        send(
+            actual.statement, piece, bind, of: bytes, server: &server, toServer: &toServer, store)
         return .replaced(passesRest: true)
+    }
+
+    /// Passes a Bind of a named statement on, for what the server has as `statement`.
+    private func send(
+        _ statement: UInt64, _ piece: FramePiece, _ bind: BindNames, of bytes: borrowing RawSpan,
+        server: inout ServerSession, toServer: inout Outgoing, _ store: any StatementStore
+    ) {
+        let wasThere = server.provide(statement, toServer: &toServer, bytes: bytes, store: store)
+        toServer.spill(bytes)
+        if wasThere { server.noteUse(of: statement, written: toServer.buffer.count) }
+        writeBind(piece, bind.statement, statement, of: bytes, to: &toServer)
+        server.expect(Expectation(.bind))
     }
 
     /// Writes a Bind with our name of `statement` where `range` has the client's.

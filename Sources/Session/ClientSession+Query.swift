@@ -17,9 +17,18 @@ extension ClientSession {
         let length = piece.body.count + scanner.bodyByteCountLeft
         guard piece.closes || length > HeldMessage.queryByteCountMax else { return .incomplete }
         let text = textRange(piece, bytes)
-        let facts = store.facts(
-            of: bytes, in: text, standardConformingStrings: hasConformingStrings,
-            names: functions)
+        let remembered = store.rememberedFacts(of: bytes, in: text, names: functions)
+        if let remembered, remembered.isPlain, piece.closes {
+            waitsForReset = false
+            forgetUnnamed(server: &server, store)
+            server.expect(Expectation(.query, changesUnnamed: true))
+            return .pass
+        }
+        let facts =
+            remembered.map { StatementFacts($0) }
+            ?? store.facts(
+                of: bytes, in: text, standardConformingStrings: hasConformingStrings,
+                names: functions)
         if mustAwaitHandover(facts, server) { return .stalled }
         if piece.closes, facts.hasDetails, !facts.nameUses.isEmpty {
             guard var names = resolve(facts.nameUses, in: text, of: bytes, server, store) else {

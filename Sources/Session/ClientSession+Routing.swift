@@ -18,7 +18,7 @@ extension ClientSession {
     /// without a name. nil = there is none, or nobody remembers its text.
     public func statement(named name: borrowing RawSpan) -> UInt64? {
         if name.byteCount == 0 { return unnamed.current == 0 ? nil : unnamed.current }
-        return names.entry(name)?.statement
+        return names.found(name)?.statement
     }
 
     /// What the client's session has for `name`, of all parameters that it has set or that its

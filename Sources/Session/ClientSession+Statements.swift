@@ -113,6 +113,8 @@ extension ClientSession {
         for statement: UInt64, _ facts: SharedFacts?, server: inout ServerSession,
         toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) {
+        // Nearly always there is nothing to follow.
+        if functions == nil, facts == nil { return }
         guard let facts = self.facts(of: statement, facts, store)?.facts else { return }
         forgetSequences(facts, server: &server, toServer: &toServer, bytes, store)
         announceRemovals(facts, server: &server, toServer: &toServer, bytes, store)
@@ -214,10 +216,10 @@ extension ClientSession {
     /// What the name stands for depends on whether the server has skipped a message that was sent
     /// before the last Sync.
     func isInDoubt(_ name: borrowing RawSpan, _ server: borrowing ServerSession) -> Bool {
-        guard let known = names.entry(name) else {
+        guard let known = names.found(name) else {
             return names.isClosing(name) && server.ledger.hasSync
         }
-        return names.isInDoubt(known) || server.statements.isInDoubt(known.statement)
+        return known.isInDoubt || server.statements.isInDoubt(known.statement)
     }
 
     /// The same for the statement without a name: of the client, and of the server.

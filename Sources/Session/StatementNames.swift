@@ -57,9 +57,23 @@ public struct StatementNames: Sendable {
     /// A Sync was sent.
     mutating func endBatch() { batchSerial = lastSerial }
 
-    /// Whether the Parse that made `entry` may yet be skipped, and what uses it not: it was sent
-    /// before the last Sync and is not answered.
-    func isInDoubt(_ entry: Entry) -> Bool { entry.serial != 0 && entry.serial <= batchSerial }
+    /// What the most frequent question needs of an entry; holds nothing.
+    struct Found {
+        let statement: UInt64
+        /// The Parse that made it may yet be skipped, and what uses it not: it was sent before the
+        /// last Sync and is not answered.
+        let isInDoubt: Bool
+        /// Whether there is anything to follow when it is executed.
+        let hasFacts: Bool
+    }
+
+    func found(_ name: borrowing RawSpan) -> Found? {
+        guard let entry = entry(name) else { return nil }
+        return Found(
+            statement: entry.statement,
+            isInDoubt: entry.serial != 0 && entry.serial <= batchSerial,
+            hasFacts: entry.facts != nil)
+    }
 
     func entry(_ name: borrowing RawSpan) -> Entry? {
         guard let entry = byHash[name.hash64()] else { return nil }

@@ -30,7 +30,11 @@ public protocol StatementStore {
     func internWithFacts(_ definition: borrowing RawSpan) -> (
         statement: UInt64, facts: SharedFacts?
     )
-    /// What the query string of `text` in `range` says: `StatementScanner.facts`.
+    /// What the query string of `text` in `range` says, if its like was read before with `names`.
+    func rememberedFacts(
+        of text: borrowing RawSpan, in range: Range<Int>, names: SuspectNames?
+    ) -> ShortFacts?
+    /// What it says: `StatementScanner.facts`.
     func facts(
         of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool,
         names: SuspectNames?
@@ -48,6 +52,9 @@ extension StatementStore {
         let statement = intern(definition)
         return (statement, facts(of: statement))
     }
+    public func rememberedFacts(
+        of text: borrowing RawSpan, in range: Range<Int>, names: SuspectNames?
+    ) -> ShortFacts? { nil }
     public func facts(
         of text: borrowing RawSpan, in range: Range<Int>, standardConformingStrings: Bool,
         names: SuspectNames?
@@ -148,7 +155,7 @@ public struct ServerStatements: Sendable {
             rest /= 36
             count += 1
         } while rest > 0
-        buffer.append(utf8: prefix)
+        for byte in prefix.utf8 { buffer.append(byte) }
         for index in (0..<count).reversed() { buffer.append(digits[index]) }
         return prefix.utf8.count + count
     }

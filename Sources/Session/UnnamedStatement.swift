@@ -10,6 +10,9 @@ struct UnnamedStatement: Sendable {
     /// What it was before each change that is not answered yet, the oldest first. Uses are kept.
     private var before: Deque<UInt64> = []
 
+    /// Whether there is nothing to follow when it is executed.
+    var isPlain: Bool { isFactsKnown && facts == nil }
+
     /// Whether it was changed since the last Sync; what fails before that skips its users too.
     private var isOfThisBatch = false
 
@@ -23,7 +26,8 @@ struct UnnamedStatement: Sendable {
         before.append(current)
         isOfThisBatch = true
         current = statement
-        self.facts = facts
+        // Nearly always there were none, and there are none.
+        if self.facts != nil || facts != nil { self.facts = facts }
         isFactsKnown = true
     }
 

@@ -15,41 +15,35 @@ final class SharedStatements: Sendable {
 
     var count: Int { table.withLock { $0.count } }
 
-    /// See `StatementStore`; `read` gives the facts of a text that is new.
-    func intern(
-        _ definition: borrowing RawSpan, isFromSQL: Bool,
-        _ read: (borrowing RawSpan) -> SharedFacts?
-    ) -> UInt64 {
+    /// Adds a use of the statement, if there is one. See `StatementStore`.
+    func use(
+        _ definition: borrowing RawSpan, isFromSQL: Bool
+    ) -> (statement: UInt64, facts: SharedFacts?)? {
         let hash = definition.hash64()
-        let known = table.withLock { $0.use(definition, isFromSQL, hash) }
-        if let known { return known }
-        // Read outside of the lock; another worker may be doing the same.
-        let bytes = definition.array()
-        let facts = read(definition)
         return table.withLock { table in
-            bytes.withRawSpan { table.use($0, isFromSQL, hash) }
-                ?? table.add(bytes, isFromSQL, hash, facts)
+            guard let place = table.use(definition, isFromSQL, hash) else { return nil }
+            return (table.number(of: place), table.places[place].facts)
         }
     }
 
-    func internWithFacts(
-        _ definition: borrowing RawSpan, _ read: (borrowing RawSpan) -> SharedFacts?
-    ) -> (statement: UInt64, facts: SharedFacts?) {
+    /// The same for a statement that was not there, and has these facts. Another worker may have
+    /// been faster.
+    func add(
+        _ definition: borrowing RawSpan, isFromSQL: Bool, _ facts: SharedFacts?
+    ) -> UInt64 {
         let hash = definition.hash64()
-        let known = table.withLock { table in
-            table.use(definition, false, hash).map { ($0, Self.facts(of: $0, in: table)) }
+        let bytes = definition.array()
+        return table.withLock { table in
+            let known = bytes.withRawSpan { table.use($0, isFromSQL, hash) }
+            let place = known ?? table.add(bytes, isFromSQL, hash, facts)
+            return table.number(of: place)
         }
-        if let known { return known }
-        let statement = intern(definition, isFromSQL: false, read)
-        return (statement, facts(of: statement))
     }
 
     func facts(of statement: UInt64) -> SharedFacts? {
-        table.withLock { Self.facts(of: statement, in: $0) }
-    }
-
-    private static func facts(of statement: UInt64, in table: StatementTable) -> SharedFacts? {
-        table.place(of: statement).flatMap { table.places[$0].facts }
+        table.withLock { table in
+            table.place(of: statement).flatMap { table.places[$0].facts }
+        }
     }
 
     func canonical(_ state: ParameterState) -> ParameterState { parameterStates.canonical(state) }
@@ -74,19 +68,33 @@ final class WorkerStatements: StatementStore {
     init(_ shared: SharedStatements) { self.shared = shared }
 
     func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
-        shared.intern(definition, isFromSQL: isFromSQL, read)
+        if let known = shared.use(definition, isFromSQL: isFromSQL) { return known.statement }
+        // Read outside of the lock.
+        return shared.add(definition, isFromSQL: isFromSQL, read(definition))
     }
 
     func internWithFacts(
         _ definition: borrowing RawSpan
     ) -> (statement: UInt64, facts: SharedFacts?) {
-        shared.internWithFacts(definition, read)
+        if let known = shared.use(definition, isFromSQL: false) { return known }
+        let facts = read(definition)
+        return (shared.add(definition, isFromSQL: false, facts), facts)
     }
 
     private func read(_ definition: borrowing RawSpan) -> SharedFacts? {
         let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount)
-        let facts = reader.value.facts(of: definition, in: 0..<(end ?? definition.byteCount))
+        let text = 0..<(end ?? definition.byteCount)
+        if let known = reader.value.remembered(definition, in: text) {
+            return known.isPlain ? nil : SharedFacts(StatementFacts(known))
+        }
+        let facts = reader.value.facts(of: definition, in: text)
         return facts.isPlain ? nil : SharedFacts(facts)
+    }
+
+    func rememberedFacts(
+        of text: borrowing RawSpan, in range: Range<Int>, names: SuspectNames?
+    ) -> ShortFacts? {
+        reader.value.remembered(text, in: range, names: names)
     }
 
     func facts(

@@ -32,33 +32,33 @@ struct StatementTable: Sendable {
         return place
     }
 
-    private func number(of place: Int) -> UInt64 {
+    func number(of place: Int) -> UInt64 {
         places[place].generation << 33 | UInt64(place) << 1 | (places[place].isFromSQL ? 1 : 0)
     }
 
     private func bucket(of hash: UInt64) -> Int { Int(hash & UInt64(buckets.count - 1)) }
 
-    /// Adds a use of the statement with this definition, if there is one.
+    /// Adds a use of the statement with this definition, if there is one. Returns its place.
     mutating func use(
         _ definition: borrowing RawSpan, _ isFromSQL: Bool, _ hash: UInt64
-    ) -> UInt64? {
+    ) -> Int? {
         var place = Int(buckets[bucket(of: hash)])
         while place >= 0 {
             if places[place].hash == hash, places[place].isFromSQL == isFromSQL,
                 places[place].definition.equals(definition)
             {
                 places[place].useCount += 1
-                return number(of: place)
+                return place
             }
             place = Int(places[place].next)
         }
         return nil
     }
 
-    /// Puts in a definition that is not there, used once.
+    /// Puts in a definition that is not there, used once. Returns its place.
     mutating func add(
         _ definition: [UInt8], _ isFromSQL: Bool, _ hash: UInt64, _ facts: SharedFacts?
-    ) -> UInt64 {
+    ) -> Int {
         if count == buckets.count { grow() }
         let place: Int
         if let last = free.popLast() {
@@ -75,7 +75,7 @@ struct StatementTable: Sendable {
         // Not 0, so that no number is; 31 bits of it fit.
         places[place].generation = places[place].generation % 0x7fff_ffff + 1
         link(place)
-        return number(of: place)
+        return place
     }
 
     mutating func retain(_ statement: UInt64) {
