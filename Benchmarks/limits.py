@@ -40,14 +40,14 @@ SLACK = {"allocations": 0.01, "retains": 0.01, "releases": 0.01}
 """How much more often something may be counted, by chance."""
 
 QUERIES = {
-    "simple": Cost(6_820, retains=3, releases=8),
-    "extended": Cost(9_200, retains=7, releases=7),
-    "prepared": Cost(10_650, retains=8, releases=9),
-    "simple, 16 at once": Cost(2_860, retains=1.2, releases=5.2),
-    "extended, 16 at once": Cost(5_170, retains=5.2, releases=4.2),
-    "prepared, 16 at once": Cost(6_120, retains=6.2, releases=6.2),
-    "simple, routed": Cost(12_100, retains=8, releases=14),
-    "prepared, routed": Cost(12_950, retains=14, releases=16),
+    "simple": Cost(6_550, retains=2, releases=3),
+    "extended": Cost(8_930, retains=4, releases=5),
+    "prepared": Cost(10_100, retains=4, releases=4),
+    "simple, 16 at once": Cost(2_590, retains=0.13, releases=0.2),
+    "extended, 16 at once": Cost(4_960, retains=2.13, releases=2.2),
+    "prepared, 16 at once": Cost(5_560, retains=2.13, releases=1.2),
+    "simple, routed": Cost(9_300, retains=7, releases=9),
+    "prepared, routed": Cost(12_370, retains=10, releases=11),
 }
 """Queries, with one worker. Instructions: what was counted and 10 %."""
 

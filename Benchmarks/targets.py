@@ -192,10 +192,10 @@ def why_routing(results, _):
             told.append(f"{more:,.0f} ({shape})")
     if told:
         text += (
-            f" callgrind counts {' and '.join(told)} instructions more: the lexer's second pass"
-            " over a literal's text, the look-up of its shape, and the question with each message"
-            " whether the transaction stays on its shard. A statement that is parsed anew with"
-            " each execution is read anew for its key; only prepared ones are remembered."
+            f" callgrind counts {' and '.join(told)} instructions more: the text is compared with"
+            " those that are known, its key is read and hashed, and with each transaction its pool,"
+            " its map and its shard are looked after. They run with what the kernel's network code"
+            " has left of the processor's caches."
         )
     return text
 

@@ -57,38 +57,9 @@ extension ClientSession {
         }
         let bind = BindNames(
             portal: piece.body.lowerBound..<portalEnd, statement: portalEnd + 1..<nameEnd)
-        if bind.statement.isEmpty {
-            if isUnnamedInDoubt(server) { return .stalled }
-            // Nearly always there is nothing to follow.
-            if functions == nil, unnamed.isPlain {
-                if server.statements.isInDoubt(unnamed.current) { return .stalled }
-                provideUnnamed(
-                    unnamed.current, server: &server, toServer: &toServer, bytes: bytes,
-                    store: store)
-                server.expect(Expectation(.bind))
-                return .pass
-            }
-            let facts = facts(of: unnamed.current, unnamedFacts(store), store)
-            if let facts {
-                guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
-                if mustAwaitHandover(facts.facts, server) { return .stalled }
-            }
-            guard
-                let actual = provideUses(
-                    of: unnamed.current, facts, server: &server, toServer: &toServer, bytes, store)
-            else { return .stalled }
-            defer { actual.release(store) }
-            if let facts {
-                announceRemovals(
-                    facts.facts, server: &server, toServer: &toServer, bytes, store)
-                noteBind(
-                    facts.facts, actual, bind, piece, server: &server, toServer: &toServer, bytes,
-                    store)
-            }
-            provideUnnamed(
-                actual.statement, server: &server, toServer: &toServer, bytes: bytes, store: store)
-            server.expect(Expectation(.bind))
-            return .pass
+        guard !bind.statement.isEmpty else {
+            return bindUnnamed(
+                piece, bind, of: bytes, server: &server, toServer: &toServer, store: store)
         }
         let name = bytes.extracting(bind.statement)
         // Nearly always there is nothing to follow.
@@ -129,6 +100,44 @@ extension ClientSession {
         send(
             actual.statement, piece, bind, of: bytes, server: &server, toServer: &toServer, store)
         return .replaced(passesRest: true)
+    }
+
+    /// A Bind of the statement without a name.
+    private mutating func bindUnnamed(
+        _ piece: FramePiece, _ bind: BindNames, of bytes: borrowing RawSpan,
+        server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
+    ) -> Handling {
+        if isUnnamedInDoubt(server) { return .stalled }
+        // Nearly always there is nothing to follow.
+        if functions == nil, unnamed.isPlain {
+            if server.statements.isInDoubt(unnamed.current) { return .stalled }
+            provideUnnamed(
+                unnamed.current, server: &server, toServer: &toServer, bytes: bytes,
+                store: store)
+            server.expect(Expectation(.bind))
+            return .pass
+        }
+        let facts = facts(of: unnamed.current, unnamedFacts(store), store)
+        if let facts {
+            guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
+            if mustAwaitHandover(facts.facts, server) { return .stalled }
+        }
+        guard
+            let actual = provideUses(
+                of: unnamed.current, facts, server: &server, toServer: &toServer, bytes, store)
+        else { return .stalled }
+        defer { actual.release(store) }
+        if let facts {
+            announceRemovals(
+                facts.facts, server: &server, toServer: &toServer, bytes, store)
+            noteBind(
+                facts.facts, actual, bind, piece, server: &server, toServer: &toServer, bytes,
+                store)
+        }
+        provideUnnamed(
+            actual.statement, server: &server, toServer: &toServer, bytes: bytes, store: store)
+        server.expect(Expectation(.bind))
+        return .pass
     }
 
     /// Passes a Bind of a named statement on, for what the server has as `statement`.
