@@ -99,13 +99,14 @@ public struct Ledger: Sendable {
 
     public mutating func removeHead() -> Expectation? {
         guard let head else { return nil }
-        dropHead()
-        while self.head?.kind == .copyEnd { dropHead() }
+        dropHead(head)
+        while let next = self.head, next.kind == .copyEnd { dropHead(next) }
         return head
     }
 
-    private mutating func dropHead() {
-        tally(ring[start], -1)
+    /// `head` is the head.
+    @inline(__always) private mutating func dropHead(_ head: Expectation) {
+        tally(head, -1)
         start = place(of: 1)
         count -= 1
     }
@@ -140,8 +141,9 @@ public struct Ledger: Sendable {
     /// Whether an answer of ours is owed, at whatever place.
     var hasSynthesised: Bool { synthesisedCount > 0 }
 
-    private mutating func tally(_ entry: Expectation, _ change: Int) {
+    @inline(__always) private mutating func tally(_ entry: Expectation, _ change: Int) {
         if entry.disposition == .synthesise { synthesisedCount += change }
+        guard entry.kind.rawValue >= Expectation.Kind.sync.rawValue else { return }
         switch entry.kind {
         case .sync:
             syncCount += change
@@ -159,7 +161,7 @@ public struct Ledger: Sendable {
     public mutating func dropThroughError(_ dropped: (Expectation) -> Void) -> Bool {
         while let head {
             if head.kind == .sync { return true }
-            dropHead()
+            dropHead(head)
             if head.kind != .copyEnd { dropped(head) }
         }
         return false
