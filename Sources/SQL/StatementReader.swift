@@ -14,6 +14,9 @@ public struct StatementReader: ~Copyable {
     private var known: [Known] = []
     private var names: [ObjectIdentifier: SuspectNames] = [:]
 
+    /// Names that are kept, of all databases and of what was true before; more forget everything.
+    private static let namesCountMax = 256
+
     public init() {}
 
     /// The facts of `text` in `range` if they are remembered.
@@ -34,19 +37,22 @@ public struct StatementReader: ~Copyable {
         let (facts, holdsForLike) = StatementScanner.read(
             text, in: range, standardConformingStrings: standardConformingStrings, names: names)
         guard holdsForLike, let short = facts.short else { return facts }
-        if let names { self.names[ObjectIdentifier(names)] = names }
+        if let names {
+            if self.names.count >= Self.namesCountMax {
+                patterns = TextPatterns()
+                known.removeAll()
+                self.names.removeAll()
+            }
+            self.names[ObjectIdentifier(names)] = names
+        }
         let learnt = Known(facts: short, names: names.map { ObjectIdentifier($0) })
         if let number = patterns.find(text, in: range) {
             known[number] = learnt
         } else if let number = patterns.add(text, in: range) {
-            if number == 0 { forgetAll() }
+            if number == 0 { known.removeAll(keepingCapacity: true) }
             known.append(learnt)
         }
         return facts
     }
 
-    private mutating func forgetAll() {
-        known.removeAll(keepingCapacity: true)
-        names.removeAll()
-    }
 }

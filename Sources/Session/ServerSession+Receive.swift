@@ -13,6 +13,7 @@ extension ServerSession {
         toClient: inout Outgoing, store: any StatementStore
     ) throws(SessionError) {
         while true {
+            passRows(bytes, from: &offset, toClient: &toClient)
             let before = scanner
             let piece: FramePiece?
             do throws(WireError) {
@@ -47,6 +48,21 @@ extension ServerSession {
             if passesRest { pass(tag, piece, bytes, client: client, toClient: &toClient) }
             settleBehind(piece, bytes, client: &client, toClient: &toClient, store: store)
         }
+    }
+
+    /// Hands on the rows that stand here, or the data of a COPY: most of what there is to hand on,
+    /// and nothing follows from it.
+    @inline(__always) private func passRows(
+        _ bytes: borrowing RawSpan, from offset: inout Int, toClient: inout Outgoing
+    ) {
+        guard offset < bytes.byteCount else { return }
+        let tag = bytes.uint8(at: offset)
+        guard tag == ServerTag.dataRow || tag == ServerTag.copyData, let head = ledger.head,
+            head.disposition == .forward, head.kind == .execute || head.kind == .query
+        else { return }
+        let end = scanner.end(ofFramesTagged: tag, in: bytes, from: offset)
+        toClient.pass(offset..<end, of: bytes)
+        offset = end
     }
 
     /// Our own answers whose turn it is now follow, if the server's message is whole.

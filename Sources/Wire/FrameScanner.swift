@@ -62,4 +62,21 @@ public struct FrameScanner: Sendable {
         offset = body.upperBound
         return FramePiece(opens: opens, start: start, body: body, closes: left == 0)
     }
+
+    /// The end of the whole frames with `tag` that begin at `offset`, one behind the other;
+    /// `offset` if there is none, or a body goes on there. Broken ones are left to `next`.
+    @inlinable public func end(
+        ofFramesTagged tag: UInt8, in bytes: borrowing RawSpan, from offset: Int
+    ) -> Int {
+        guard left == 0 else { return offset }
+        var end = offset
+        while bytes.byteCount &- end >= FramePiece.headerByteCount, bytes.uint8(at: end) == tag {
+            let length = bytes.uint32BigEndian(at: end &+ 1)
+            guard length >= 4, length <= lengthMax, Int(length) < bytes.byteCount &- end else {
+                break
+            }
+            end &+= 1 &+ Int(length)
+        }
+        return end
+    }
 }

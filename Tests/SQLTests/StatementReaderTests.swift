@@ -66,6 +66,19 @@ import Testing
         }
     }
 
+    @Test func `of many names only some are kept`() {
+        var reader = StatementReader()
+        var leavings = Leavings()
+        leavings.suspicions = .advisoryLocks
+        for round in 0..<600 {
+            let names = SuspectNames(["f\(round)": leavings])
+            for other in max(0, round - 1)...round {
+                #expect(isSame("select f\(other)(1)", &reader, names))
+                #expect(isSame("select f\(other)(2)", &reader, names))
+            }
+        }
+    }
+
     @Test(arguments: Seeds.suite(4))
     func `facts are those of the scanner`(_ seed: UInt64) {
         let parts = [

@@ -125,6 +125,30 @@ import Wire
         #expect(found == [Message(tag: UInt8(ascii: "d"), body: [1, 2, 3])])
     }
 
+    @Test func `frames of one kind end where the first of another begins, or is not all there`() {
+        let rows = [message("D", utf8("one")), message("D"), message("D", utf8("three"))]
+        let stream = rows.flatMap(\.self) + message("C", cString("SELECT 3"))
+        let tag = UInt8(ascii: "D")
+        var ends = [0]
+        for row in rows { ends.append(ends.last! + row.count) }
+        for count in 0...stream.count {
+            Array(stream[..<count]).withRawSpan { bytes in
+                let scanner = FrameScanner(lengthMax: 1000)
+                let whole = ends.last { $0 <= count }
+                #expect(scanner.end(ofFramesTagged: tag, in: bytes, from: 0) == whole)
+                #expect(scanner.end(ofFramesTagged: 0x43, in: bytes, from: 0) == 0)
+            }
+        }
+        // Broken ones are left to `next`.
+        for length in [0, 3, 1001, 0x7fff_ffff, 0xffff_ffff] {
+            let broken = rows[0] + utf8("D") + int32(length) + utf8("……")
+            broken.withRawSpan { bytes in
+                let scanner = FrameScanner(lengthMax: 1000)
+                #expect(scanner.end(ofFramesTagged: tag, in: bytes, from: 0) == rows[0].count)
+            }
+        }
+    }
+
     @Test func `a header that is not all there stays with the caller`() throws {
         var scanner = FrameScanner(lengthMax: 100)
         for count in 0..<FramePiece.headerByteCount {
