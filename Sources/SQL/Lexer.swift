@@ -84,6 +84,15 @@ public struct Lexer: Sendable {
     }
 
     private mutating func skipComment(_ text: borrowing RawSpan, _ end: Int) -> Bool {
+        // Nearly always the first star ends it, and there is none inside of it.
+        if let star = text.firstOffset(
+            of: UInt8(ascii: "*"), in: offset + 2..<max(offset + 2, end)),
+            star + 1 < end, text.uint8(at: star + 1) == UInt8(ascii: "/"),
+            text.uint8(at: star - 1) != UInt8(ascii: "/")
+        {
+            offset = star + 2
+            return true
+        }
         var depth = 1
         var place = offset + 2
         while place < end {

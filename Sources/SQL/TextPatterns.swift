@@ -14,9 +14,10 @@ internal import Bytes
 /// Patterns are numbered as they come, from 0. There are at most `countMax`; the next one makes
 /// this forget all others, and is 0.
 public struct TextPatterns: ~Copyable {
-    /// Longest text that makes a pattern, and most literals in it.
+    /// Longest text that makes a pattern, and most literals and comments in it.
     public static let byteCountMax = 4096
     public static let literalCountMax = 64
+    public static let commentCountMax = 8
     /// Most patterns of texts that begin alike; of more, those that came first stay.
     private static let chainCountMax = 16
 
@@ -54,7 +55,8 @@ public struct TextPatterns: ~Copyable {
     public private(set) var literals: [Literal]
     public private(set) var literalCount = 0
     /// The same: what stands between two tokens where the pattern has a comment.
-    public private(set) var comments: [Range<Int>] = []
+    public private(set) var comments: [Range<Int>]
+    public private(set) var commentCount = 0
 
     public init(countMax: Int = 10_000) {
         self.countMax = countMax
@@ -63,6 +65,7 @@ public struct TextPatterns: ~Copyable {
         slots = Array(repeating: -1, count: count)
         literals = Array(
             repeating: Literal(kind: .integer, range: 0..<0), count: Self.literalCountMax)
+        comments = Array(repeating: 0..<0, count: Self.commentCountMax)
     }
 
     public var count: Int { patterns.count }
@@ -88,7 +91,7 @@ public struct TextPatterns: ~Copyable {
         _ pattern: Pattern, _ text: borrowing RawSpan, _ range: Range<Int>
     ) -> Bool {
         literalCount = 0
-        if !comments.isEmpty { comments.removeAll(keepingCapacity: true) }
+        commentCount = 0
         var offset = range.lowerBound
         var start = Int(pattern.firstByte)
         var index = Int(pattern.firstPiece)
@@ -116,7 +119,10 @@ public struct TextPatterns: ~Copyable {
                 if let end { note(.plain, offset..<end) }
             case .comment:
                 end = Self.gapEnd(text, offset, range.upperBound)
-                if let end { comments.append(offset..<end) }
+                if let end {
+                    comments[commentCount] = offset..<end
+                    commentCount += 1
+                }
             }
             guard let end else { return false }
             offset = end
@@ -164,9 +170,29 @@ public struct TextPatterns: ~Copyable {
 
     /// Of the string that begins with a quote at `offset`, if it is read the same by everybody.
     private static func plainEnd(_ text: borrowing RawSpan, _ offset: Int, _ end: Int) -> Int? {
-        guard offset < end, text.uint8(at: offset) == UInt8(ascii: "'"),
-            let quote = text.firstOffset(of: UInt8(ascii: "'"), in: offset + 1..<end)
-        else { return nil }
+        guard offset < end, text.uint8(at: offset) == UInt8(ascii: "'") else { return nil }
+        // Most are short, and have nothing in them that matters.
+        var place = offset &+ 1
+        let near = min(end, offset &+ shortByteCount)
+        while place < near {
+            let byte = text.uint8(at: place)
+            if byte == UInt8(ascii: "'") {
+                if mayGoOn(text, place &+ 1, end) { break }
+                return place &+ 1
+            }
+            if byte >= 0x80 || byte == UInt8(ascii: "\\") { return nil }
+            place &+= 1
+        }
+        return longEnd(text, offset, end)
+    }
+
+    private static let shortByteCount = 24
+
+    /// The same for any.
+    private static func longEnd(_ text: borrowing RawSpan, _ offset: Int, _ end: Int) -> Int? {
+        guard let quote = text.firstOffset(of: UInt8(ascii: "'"), in: offset + 1..<end) else {
+            return nil
+        }
         var place = quote + 1
         if mayGoOn(text, place, end) {
             var lexer = Lexer(from: offset)
@@ -270,9 +296,12 @@ public struct TextPatterns: ~Copyable {
         var end = range.lowerBound
         var start = range.lowerBound
         var count = 0
+        var gapCount = 0
         while true {
             guard lexer.skipSpace(text, range.upperBound) else { return false }
             if Self.hasComment(text, end..<lexer.offset) {
+                gapCount += 1
+                guard gapCount <= Self.commentCountMax else { return false }
                 // "- --" and "---" are not the same.
                 guard end == range.lowerBound || !Self.opensComment(text.uint8(at: end - 1)) else {
                     return false

@@ -23,6 +23,20 @@ public struct StatementRouter: ~Copyable {
     private struct Hint {
         var gap: [UInt8] = []
         var route: Route?
+        /// Of `route`; -1 = there is no hint, -2 = it says something else.
+        var shard = -1
+
+        init() {}
+
+        init(gap: [UInt8], route: Route?) {
+            self.gap = gap
+            self.route = route
+            switch route {
+            case .shard(let shard, _)?: self.shard = shard
+            case nil: shard = -1
+            case .anyShard?, .everyShard?, .session?, .lookup?, .refused?: shard = -2
+            }
+        }
     }
 
     /// Texts that are routed by one value or none, and how, by pattern.
@@ -80,9 +94,10 @@ public struct StatementRouter: ~Copyable {
         _ text: borrowing RawSpan, in range: Range<Int>
     ) -> RecognisedRoute? {
         guard let number = patterns.find(text, in: range) else { return nil }
-        if !patterns.comments.isEmpty, let said = hinted(text, patterns.comments) {
-            if case .shard(let shard, _) = said { return .shard(shard) }
-            return nil
+        if patterns.commentCount > 0 {
+            guard patterns.commentCount == 1, let shard = hintedShard(text, patterns.comments[0])
+            else { return nil }
+            if shard >= 0 { return .shard(shard) }
         }
         switch known[number] {
         case .literal(let key):
@@ -131,6 +146,17 @@ public struct StatementRouter: ~Copyable {
         let route = readHint(text, comments)
         hints[place] = Hint(gap: gap.array(), route: route)
         return route
+    }
+
+    /// The shard that a comment names which was read before; -1 = none. nil = not known, or it says
+    /// something else.
+    private func hintedShard(_ text: borrowing RawSpan, _ comment: Range<Int>) -> Int? {
+        guard !hints.isEmpty, comment.count <= Self.gapByteCountMax else { return nil }
+        let place = Int(text.hash64(in: comment) % UInt64(Self.hintPlaceCount))
+        guard hints[place].gap.equals(text.extracting(comment)), hints[place].shard >= -1 else {
+            return nil
+        }
+        return hints[place].shard
     }
 
     private func readHint(_ text: borrowing RawSpan, _ comments: [Range<Int>]) -> Route? {

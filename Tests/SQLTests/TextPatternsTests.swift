@@ -22,7 +22,9 @@ private struct Patterns: ~Copyable {
     /// The literals and comments of the text found last, which was `text`.
     func variables(of text: String) -> [String] {
         Array(text.utf8).withRawSpan { bytes in
-            (literals.map(\.range) + patterns.comments).map { bytes.string(in: $0) }
+            (literals.map(\.range) + patterns.comments.prefix(patterns.commentCount)).map {
+                bytes.string(in: $0)
+            }
         }
     }
 }
