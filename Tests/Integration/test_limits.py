@@ -189,6 +189,8 @@ def test_idle_servers_that_died_are_not_handed_out(start_pooler, postgres, conne
     client = connect(pooler.port)
     for _ in range(3):
         assert values(client.ask("select 1")) == [(b"1",)]
+        # The client keeps its server as long as that is asked what it was left with.
+        pooler.wait_for_release()
         postgres.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
         time.sleep(0.3)
     assert values(client.ask("select 1")) == [(b"1",)]
