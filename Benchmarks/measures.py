@@ -16,7 +16,8 @@ PLAIN_CLIENTS = (1, 16, 64, 256, 1000)
 FEW_CLIENTS = (16, 64, 256)
 PIPELINE_CLIENTS = (16, 64)
 DEPTH = 16
-WORKERS = (1, 2, 4, 8)
+WORKERS = (1, 2, 4, 8, 16)
+COUNTED_WORKERS = (1, 2, 8, 16)
 IDLE_CLIENTS, IDLE_FIRST = 10_000, 500
 ROWS = "select repeat('x', 100) from generate_series(1, 40000)"
 WIDE_ROWS = "select repeat('x', 20000) from generate_series(1, 400)"
@@ -213,7 +214,8 @@ def memory(world, settings):
 
 def counted(world, settings):
     """Instructions and the like per query, by callgrind."""
-    loads = [(mode, number, ("-m", mode)) for mode in ("simple", "prepared") for number in (1, 2, 8)]
+    modes = ("simple", "prepared")
+    loads = [(mode, number, ("-m", mode)) for mode in modes for number in COUNTED_WORKERS]
     for shape in ("literal, simple", "parameter, prepared"):
         for database in ("app", "sharded"):
             mode, text, more = ROUTED_SHAPES[shape]

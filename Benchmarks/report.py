@@ -228,7 +228,8 @@ def write_workers(page):
         return
     page.add(
         "64 clients. pgweir has one pool of 20 servers however many workers there are; two"
-        " processes of PgBouncer have two."
+        " processes of PgBouncer have two. More threads than the machine has CPUs are there for"
+        " contention: all want the lock of one pool, and its holder may have to wait for a CPU."
     )
     keys = keys_of(lines)
     rows = []

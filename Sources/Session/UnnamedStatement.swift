@@ -8,7 +8,7 @@ struct UnnamedStatement: Sendable {
     /// Whether `facts` are of `current`; otherwise the store has them.
     private(set) var isFactsKnown = true
     /// What it was before each change that is not answered yet, the oldest first. Uses are kept.
-    private var before: Deque<UInt64> = []
+    private var before = WaitingNumbers()
 
     /// Whether there is nothing to follow when it is executed.
     var isPlain: Bool { isFactsKnown && facts == nil }
@@ -32,37 +32,55 @@ struct UnnamedStatement: Sendable {
     }
 
     /// The oldest change has happened. Returns the statement whose use ends; 0 = none.
-    mutating func acknowledge() -> UInt64 { before.popFirst() ?? 0 }
+    mutating func acknowledge() -> UInt64 { before.removeFirst() ?? 0 }
 
     /// The oldest change failed, after it had taken the statement away; or, with `failed` off, it
     /// was skipped like those behind it, `count` in all. Returns the statements whose uses end.
     mutating func undo(_ count: Int, failed: Bool) -> [UInt64] {
         guard count > 0, !before.isEmpty else { return [] }
-        let count = min(count, before.count)
-        var restored = before[0]
-        var freed = Array(before[1..<count])
-        before.removeFirst(count)
+        var restored = before.removeFirst() ?? 0
+        var freed: [UInt64] = []
+        while freed.count + 1 < count, let next = before.removeFirst() { freed.append(next) }
         if failed {
             freed.append(restored)
             restored = 0
         }
-        if before.isEmpty {
+        if let next = before.first {
+            freed.append(next)
+            before.first = restored
+        } else {
             freed.append(current)
             current = restored
             facts = nil
             isFactsKnown = restored == 0
-        } else {
-            freed.append(before[0])
-            before[0] = restored
         }
         return freed
     }
 
     /// Forgets everything, because the client is gone. Returns the statements whose uses end.
     mutating func removeAll() -> [UInt64] {
-        let all = [current] + before
+        var all = [current]
         current = 0
-        before.removeAll()
+        while let next = before.removeFirst() { all.append(next) }
         return all
+    }
+}
+
+/// A queue of numbers that holds no memory while there is at most one, as there nearly always is.
+struct WaitingNumbers: Sendable {
+    /// The oldest one; nil = there is none.
+    var first: UInt64?
+    private var rest: Deque<UInt64> = []
+
+    var isEmpty: Bool { first == nil }
+
+    mutating func append(_ number: UInt64) {
+        if first == nil { first = number } else { rest.append(number) }
+    }
+
+    mutating func removeFirst() -> UInt64? {
+        let oldest = first
+        first = rest.isEmpty ? nil : rest.popFirst()
+        return oldest
     }
 }
