@@ -54,6 +54,13 @@ public struct Expectation: Equatable, Sendable {
         self.isRenamed = isRenamed
         self.statement = statement
     }
+
+    /// Whether the server's unnamed statement may be another once the message was read: a change by
+    /// the client, a Query, or a message of ours that is not about a statement with a name.
+    var mayTouchUnnamed: Bool {
+        changesUnnamed || kind == .query
+            || disposition == .swallow && statement == 0 && (kind == .parse || kind == .close)
+    }
 }
 
 /// The replies that one server owes, in the order in which it will send them.

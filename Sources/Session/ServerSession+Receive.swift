@@ -307,11 +307,13 @@ extension ServerSession {
         var nameChangeCount = 0
         var unnamedChangeCount = 0
         var renamedCount = 0
+        var touchesUnnamed = false
         var undone: [Expectation] = []
         let hasSync = ledger.dropThroughError { entry in
             if entry.changesNames { nameChangeCount += 1 }
             if entry.changesUnnamed { unnamedChangeCount += 1 }
             if entry.isRenamed { renamedCount += 1 }
+            if entry.mayTouchUnnamed { touchesUnnamed = true }
             if entry.statement != 0 { undone.append(entry) }
         }
         for _ in 0..<renamedCount { renamedTexts.removeFirst().release(store) }
@@ -329,8 +331,10 @@ extension ServerSession {
         where freed != 0 {
             store.release(freed)
         }
-        setUnnamed(Self.unnamedUnknown, store)
-        isUnnamedOfThisLink = false
+        if touchesUnnamed {
+            setUnnamed(Self.unnamedUnknown, store)
+            isUnnamedOfThisLink = false
+        }
         skipsUntilSync = !hasSync
         return ledger.head?.disposition != .swallow
     }

@@ -40,6 +40,10 @@ extension Script {
             "the unnamed statement, after a Close behind an error",
             [parse("select a"), sync], [bind("no"), close(statement: ""), sync], [run(), sync]),
         Script(
+            "the unnamed statement, after a Bind that failed, in the failed transaction",
+            [query("begin")], [parse("select $1"), bind(""), sync, bind(""), sync],
+            [query("rollback")]),
+        Script(
             "COPY FROM STDIN in one go",
             [parse("copy in"), run(), copyData("x"), copyDone, sync], [query("select a")]),
         Script(

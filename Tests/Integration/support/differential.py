@@ -129,7 +129,7 @@ class Difference(Exception):
             return False
         if IN_FAILED_TRANSACTION not in {it[1].get("C") for it in (wanted, got) if it and it[0] == "E"}:
             return False
-        before = self.wanted[: self.wanted.index(wanted)] if wanted else []
+        before = self.wanted[: self.first_place()]
         return next((it for tag, it in reversed(before) if tag == "Z"), self.status) == "E"
 
     def signature(self):
@@ -140,12 +140,14 @@ class Difference(Exception):
         return self.kind, brief(wanted), brief(got)
 
     def first(self):
-        """The first pair of messages that differ."""
-        for wanted, got in zip(self.wanted, self.got, strict=False):
-            if wanted != got:
-                return wanted, got
-        length = min(len(self.wanted), len(self.got))
-        return next(iter(self.wanted[length:]), None), next(iter(self.got[length:]), None)
+        """The first pair of messages that differ; None where one of them is missing."""
+        place = self.first_place()
+        return next(iter(self.wanted[place:]), None), next(iter(self.got[place:]), None)
+
+    def first_place(self):
+        pairs = zip(self.wanted, self.got, strict=False)
+        shorter = min(len(self.wanted), len(self.got))
+        return next((n for n, (wanted, got) in enumerate(pairs) if wanted != got), shorter)
 
     def __str__(self):
         lines = [f"{self.kind}, at the turn", str(self.turn)]

@@ -72,4 +72,8 @@ MENDED = {
         turn(1, ("Q", "discard all")),
         turn(0, ("D", "P", "d"), ("B", [], "a"), ("E",), SYNC, ("B", [], "a"), ("E",), SYNC),
     ),
+    "A Bind that fails leaves the unnamed statement, for a failed transaction too": script(
+        turn(0, ("Q", "begin")),
+        turn(0, ("P", "select $1::text"), ("B", []), SYNC, ("B", []), SYNC),
+    ),
 }
