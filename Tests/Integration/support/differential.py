@@ -113,7 +113,7 @@ class Difference(Exception):
         on to say what it knew at the Parse.
 
         Or a batch begins a transaction block with an isolation level, and we had to parse something
-        for it before: to PostgreSQL that is a query.
+        for it before, or had not to parse what it parses: to PostgreSQL that is a query.
 
         Or what an EXECUTE names is read again by the server, and fails: where, is said of its own
         text, which is not the one that we have put our names in."""
@@ -121,8 +121,10 @@ class Difference(Exception):
         if self.kind == "differs" and wanted and got and wanted[0] == got[0] == "E":
             if {**wanted[1], "P": got[1].get("P")} == got[1] and "execute" in str(self.turn):
                 return True
-        if self.kind == "differs" and got and got[0] == "E" and got[1].get("C") == TOO_LATE:
-            return wanted is not None and wanted[0] != "E"
+        failed = [it[1] for it in (wanted, got) if it and it[0] == "E"]
+        if self.kind == "differs" and wanted and got and len(failed) == 1:
+            if failed[0].get("C") == TOO_LATE:
+                return True
         if self.kind == "differs" and {wanted and wanted[0], got and got[0]} == {"n", "T"}:
             return True
         if self.kind != "differs" or got is None or got[0] != "E":

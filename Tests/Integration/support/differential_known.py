@@ -44,6 +44,11 @@ KNOWN = {
         ),
     ),
     # Difference.is_known
+    "BEGIN ISOLATION LEVEL behind a Parse, in the same batch, of what the server has": script(
+        turn(1, ("P", "select 1 /* a */", "a"), SYNC),
+        turn(0, ("P", "select 1 /* a */", "a"), ("Q", "begin isolation level serializable")),
+    ),
+    # Difference.is_known
     "Where an error stands in a statement that an EXECUTE names": script(
         turn(0, ("P", "select count(*) from items_0_0", "b"), SYNC),
         turn(0, ("Q", "set search_path to pg_catalog")),
