@@ -98,12 +98,16 @@ def stage():
 
 def test_random_scripts_are_answered_as_postgresql_answers_them(stage):
     deadline = time.monotonic() + SECONDS
-    seed, scripts, turns = FIRST if SEED is None else SEED, 0, 0
+    seed, scripts, turns, impossible = FIRST if SEED is None else SEED, 0, 0, 0
     while True:
         script = random_script(seed)
         audits = seed % 2 == 1
         difference = stage.run(script, audits)
-        if difference and not difference.is_known:
+        if difference and difference.kind == "impossible":
+            # PostgreSQL itself closes: a COPY that nobody knew of, say. One in thousands.
+            impossible += 1
+            assert impossible <= 2, f"SEED={seed}\n\n{script}\n\n{difference}"
+        elif difference and not difference.is_known:
             break
         assert stage.surprises == [], f"SEED={seed}\n\n{script}"
         scripts += 1
