@@ -20,6 +20,12 @@ KNOWN = {
         turn(0, ("P", "select 1", "a"), SYNC),
         turn(0, ("D", "S", "d"), SYNC),
     ),
+    # Difference.is_known
+    "Describe of an EXECUTE behind the Close of what it names": script(
+        turn(0, ("P", "select 1", "a"), ("P", "execute a", "d"), SYNC),
+        turn(0, ("C", "S", "a"), SYNC),
+        turn(0, ("D", "S", "d"), SYNC),
+    ),
     # Author.own
     "Of two names with the same text, an error tells the wrong one": script(
         turn(0, ("P", "select $1::int", "a"), ("P", "select $1::int", "b"), SYNC),
