@@ -15,7 +15,7 @@ extension MessageRouter {
         switch command {
         case .setHint(let change): replaced = change.markedText
         case .malformed:
-            survey.target = .refused(Self.malformed)
+            survey.target = .refused(.hintNotUnderstood)
             return
         case .show where route.doubt != nil:
             survey.target = route.doubt.map { .refused($0) } ?? .none
@@ -40,7 +40,7 @@ extension MessageRouter {
     ) -> Survey.Target? {
         var whole = ByteBuffer()
         switch command {
-        case .malformed: return .refused(Self.malformed)
+        case .malformed: return .refused(.hintNotUnderstood)
         case .show where route.doubt != nil: return route.doubt.map { .refused($0) }
         case .setHint(let change):
             ClientMessages.query(change.markedText, to: &whole)
@@ -51,11 +51,6 @@ extension MessageRouter {
             return .replaced(whole.bytes.array(), nil)
         }
     }
-
-    private static let malformed = Refusal(
-        "a SET, SHOW or RESET for pgweir was not understood",
-        detail: "The parameters are pgweir.key and pgweir.shard; the statement stands alone.",
-        hint: "Write SET [LOCAL] pgweir.key = '42', or SET [LOCAL] pgweir.shard = 's1'.")
 
     /// The query whose answer is the answer to SHOW pgweir.key or EXPLAIN (SHARDS).
     private func query(

@@ -168,8 +168,14 @@ struct Planner {
             return try plan(inner)
         case "CopyStmt":
             return try copy(node)
-        case "TransactionStmt", "VariableSetStmt", "VariableShowStmt", "DiscardStmt",
-            "DeallocateStmt", "FetchStmt", "ClosePortalStmt", "ConstraintsSetStmt":
+        case "VariableSetStmt", "VariableShowStmt":
+            // In quotes, or not alone in its text: the server would take it, and nobody follow it.
+            if let name = node["name"]?.text, name.lowercased().hasPrefix("pgweir.") {
+                throw .hintNotUnderstood
+            }
+            return .session
+        case "TransactionStmt", "DiscardStmt", "DeallocateStmt",
+            "FetchStmt", "ClosePortalStmt", "ConstraintsSetStmt":
             return .session
         case "PrepareStmt", "ExecuteStmt":
             throw Self.refusal(

@@ -14,4 +14,10 @@ public struct Refusal: Error, Equatable, Sendable {
         self.detail = detail
         self.hint = hint
     }
+
+    /// A SET, SHOW or RESET that is meant for us and could only be passed on.
+    public static let hintNotUnderstood = Refusal(
+        "a SET, SHOW or RESET for pgweir was not understood",
+        detail: "The parameters are pgweir.key and pgweir.shard; the statement stands alone.",
+        hint: "Write SET [LOCAL] pgweir.key = '42', or SET [LOCAL] pgweir.shard = 's1'.")
 }

@@ -75,14 +75,50 @@ public struct StatementRouter: ~Copyable {
     ) -> Route {
         shape.read(text, in: range, standardConformingStrings: isConforming)
         if !shape.comments.isEmpty, let said = hinted(text, shape.comments) {
+            if namesUs() { return setsHint(text, range, isConforming, values) ?? said }
             if learns { learn(text, in: range, .hinted) }
             return said
         }
-        if let hint { return hint }
+        if let hint {
+            return namesUs() ? setsHint(text, range, isConforming, values) ?? hint : hint
+        }
         let plan = plans.plan(
             shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
         if learns, let how = Self.known(plan) { learn(text, in: range, how) }
         return router.route(plan, shape, text, values)
+    }
+
+    /// Whether a name in the shape may be one of our parameters, however it is written.
+    private func namesUs() -> Bool {
+        let bytes = shape.key.bytes
+        var offset = 0
+        while offset + 2 < bytes.byteCount {
+            switch bytes.uint8(at: offset) {
+            case UInt8(ascii: "p"), UInt8(ascii: "P"):
+                if offset + 6 <= bytes.byteCount, bytes.hasWord("pgweir", at: offset) {
+                    return true
+                }
+            case UInt8(ascii: "&"):
+                if bytes.uint8(at: offset + 1) == UInt8(ascii: "\"") { return true }
+            default: break
+            }
+            offset += 1
+        }
+        return false
+    }
+
+    /// A hint says where the text goes, but the text may be one itself, in a form that nobody
+    /// follows: then that is refused.
+    private mutating func setsHint(
+        _ text: borrowing RawSpan, _ range: Range<Int>, _ isConforming: Bool,
+        _ values: ExecutionValues
+    ) -> Route? {
+        let plan = plans.plan(
+            shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
+        for case .refused(.hintNotUnderstood) in plan.statements {
+            return .refused(.hintNotUnderstood)
+        }
+        return nil
     }
 
     // MARK: Recognising

@@ -67,6 +67,8 @@ struct Client: ~Copyable {
     var transactionAt = Instant.zero
     var timerAt = Instant.never
     var isCounted = false
+    /// Whether its place may be another since settings changed: `Worker.hasMoved`.
+    var mayHaveMoved = false
     /// Not somebody's: the other end of a `LookupLine`.
     var isOurs = false
     /// Counted in its pool as one that keeps a server.

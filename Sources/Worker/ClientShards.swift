@@ -11,15 +11,12 @@ internal import Wire
 struct ClientShards: ~Copyable {
     var route: ClientRoute
     /// Name of the map.
-    let map: String
+    private(set) var map: String
     /// The pool that it is counted in, and that statements without a shard go to.
     private(set) var home: Pool?
-    let homeProfile: PoolProfile
-    private(set) var homeShard: Int
+    private(set) var homeShard = 0
     /// By shard; nil = not used yet.
     private var pools: [Pool?]
-    /// Of the settings that `route` has its map from.
-    var version: UInt64
     /// Which shard the server is of, or the one that is waited for.
     var linked = 0
     /// The server was just linked: nothing was sent to it.
@@ -36,20 +33,17 @@ struct ClientShards: ~Copyable {
     private var recognised: RecognisedBatch?
     private var approvedStart = 0
 
-    init(
-        _ route: consuming ClientRoute, map: String, version: UInt64, home: PoolProfile, shard: Int
-    ) {
-        self.version = version
+    init(_ route: consuming ClientRoute, map: String) {
         pools = Array(repeating: nil, count: route.router.router.shardCount)
         self.route = route
         self.map = map
-        homeProfile = home
-        homeShard = shard
     }
 
-    mutating func settle(in pool: Pool) {
+    /// `pool` is of `shard` and counts the client.
+    mutating func settle(in pool: Pool, shard: Int) {
         home = pool
-        pools[homeShard] = pool
+        homeShard = shard
+        pools[shard] = pool
     }
 
     /// The pool of `shard`, if it was used before.
@@ -70,17 +64,16 @@ struct ClientShards: ~Copyable {
         return pool
     }
 
-    /// Other shards may have these numbers from now on.
-    mutating func use(_ router: MessageRouter) {
+    /// Another map holds. Other shards may have these numbers from now on.
+    mutating func use(_ router: MessageRouter, map: String) {
+        self.map = map
         route.use(router)
         let names = router.router.map.shards
         pools = Array(repeating: nil, count: names.count)
-        guard let home, let shard = names.firstIndex(where: { $0 == home.shard }) else {
-            homeShard = 0
-            return
+        homeShard = 0
+        if let home, let shard = names.firstIndex(where: { $0 == home.shard }) {
+            settle(in: home, shard: shard)
         }
-        homeShard = shard
-        pools[shard] = home
     }
 
     /// The map has changed, and the client keeps its server, which is of `pool`.
@@ -133,15 +126,16 @@ struct ClientShards: ~Copyable {
     static func isHint(_ parameter: String) -> Bool {
         parameter == "pgweir.key" || parameter == "pgweir.shard"
     }
+
+    /// What a parameter of that name says: `isHint`.
+    static func hint(
+        _ parameter: String, _ value: String
+    ) -> Result<KeyHint, Sharding.Refusal> {
+        parameter == "pgweir.key" ? KeyHint.key(value) : KeyHint.shard(value)
+    }
 }
 
 extension Worker where Loop: ~Copyable {
-    /// Takes over the maps in force, if they are others than those that this worker knows.
-    mutating func refreshSharding() {
-        guard service.shardingVersion != settings.sharding.version else { return }
-        settings.sharding = service.settings.sharding
-    }
-
     /// This worker's reader for the map called `name`.
     mutating func messageRouter(_ name: String) -> MessageRouter? {
         guard let router = settings.sharding.routers[name] else { return nil }
@@ -160,10 +154,7 @@ extension Worker where Loop: ~Copyable {
         else { return nil }
         var hint: KeyHint?
         for parameter in request.parameters where ClientShards.isHint(parameter.name) {
-            let parsed =
-                parameter.name == "pgweir.key"
-                ? KeyHint.key(parameter.value) : KeyHint.shard(parameter.value)
-            switch parsed {
+            switch ClientShards.hint(parameter.name, parameter.value) {
             case .failure(let refusal): throw ErrorReply(.fatal, refusal)
             case .success(let found): hint = found
             }
@@ -171,30 +162,6 @@ extension Worker where Loop: ~Copyable {
                 throw ErrorReply(.fatal, refusal)
             }
         }
-        let count = router.router.shardCount
-        // Whoever only logs in, or asks for the version, burdens all shards alike.
-        let first = Int(clientSlots.highestCount) % count
-        var chosen: (profile: PoolProfile, shard: Int)?
-        for step in 0..<count {
-            let shard = (first + step) % count
-            guard
-                let profile = settings.profile(
-                    database: request.database, user: request.user,
-                    shard: router.router.map.shards[shard])
-            else { continue }
-            if chosen == nil { chosen = (profile, shard) }
-            let isDown = service.pool(for: profile).state.withLock {
-                $0.machine.isFailing(at: now)
-            }
-            if !isDown {
-                chosen = (profile, shard)
-                break
-            }
-        }
-        guard let chosen else { return nil }
-        return Box(
-            ClientShards(
-                ClientRoute(router, startupHint: hint), map: map,
-                version: settings.sharding.version, home: chosen.profile, shard: chosen.shard))
+        return Box(ClientShards(ClientRoute(router, startupHint: hint), map: map))
     }
 }

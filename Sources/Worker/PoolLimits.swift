@@ -124,26 +124,4 @@ extension Worker where Loop: ~Copyable {
         if made.watchesLinked || made.watchesIdle { watchesClients = true }
         return made
     }
-
-    /// New settings hold from the next event on.
-    mutating func reloaded() {
-        settings = service.settings
-        poolLimits.removeAll(keepingCapacity: true)
-        watchesClients = false
-        var isGone: [PoolID: Bool] = [:]
-        for slot in 0..<clientSlots.highestCount where clients.isTaken(slot) {
-            guard let pool = clients[slot].pool else { continue }
-            let isPoolGone =
-                isGone[pool.id]
-                ?? (settings.profile(database: pool.database, user: pool.user, shard: pool.shard)
-                    == nil)
-            isGone[pool.id] = isPoolGone
-            if isPoolGone {
-                closeClient(slot, .fatal(.adminShutdown, "database removed"))
-            } else {
-                _ = limits(of: pool)
-                updateTimer(ofClient: slot)
-            }
-        }
-    }
 }

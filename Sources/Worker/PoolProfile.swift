@@ -96,6 +96,12 @@ extension ServiceSettings {
             tenantClientsMax: tenant?.settings.clientsMax ?? 0)
     }
 
+    /// Whether clients may ask for that database.
+    func hasDatabase(_ database: String, user: String) -> Bool {
+        databases[database] != nil || wildcardDatabase != nil
+            || destination(database: database, user: user) != nil
+    }
+
     /// Where the statements of a client go; nil = its database is on one server.
     public func destination(database: String, user: String) -> Destination? {
         if let known = sharding.destination(database: database, user: user) { return known }

@@ -117,11 +117,14 @@ public final class Service: Sendable {
         resolver.setLifetimes(settings.dnsLifetime, failures: settings.dnsFailureLifetime)
         let now = MonotonicClock.now()
         for pool in pools {
-            guard
-                let profile = settings.profile(
-                    database: pool.database, user: pool.user, shard: pool.shard)
-            else { continue }
+            let profile = settings.profile(
+                database: pool.database, user: pool.user, shard: pool.shard)
             let closing = pool.state.withLock { state -> [ServerID] in
+                guard let profile, profile.shard == pool.shard else {
+                    // Whoever has begun a transaction there ends it.
+                    state.machine.settings.serversMin = 0
+                    return state.machine.reconnect(at: now)
+                }
                 let isElsewhere =
                     state.profile.hosts != profile.hosts || state.profile.ports != profile.ports
                     || state.profile.serverDatabase != profile.serverDatabase

@@ -48,9 +48,7 @@ extension Worker where Loop: ~Copyable {
 
     /// The query has not reached a server yet: it never will.
     private mutating func cancelWaiting(_ slot: Int, _ ticket: UInt64) {
-        guard let pool = clients[slot].pool else { return }
-        let id = clients[slot].id
-        guard pool.state.withLock({ $0.machine.leaveQueue(id, ticket: ticket) }) else { return }
+        guard leaveQueue(slot, ticket) else { return }
         clients[slot].phase = .idle
         dropHeld(slot)
     }

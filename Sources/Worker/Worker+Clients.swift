@@ -180,6 +180,7 @@ extension Worker where Loop: ~Copyable {
             closeClient(slot, nil)
             return false
         case .needsServer:
+            if hasMoved(slot), !isInTransactionNowhere(slot), !place(slot) { return false }
             guard clients[slot].shards != nil else { return checkout(slot) }
             return routeIdle(slot, bytes, from: &offset)
         }
@@ -191,7 +192,10 @@ extension Worker where Loop: ~Copyable {
     ) -> Bool {
         var step = ClientStep.consumed
         let start = offset
-        if servers[serverSlot].session.isReleasable { clients[slot].transactionAt = now }
+        if servers[serverSlot].session.isReleasable {
+            clients[slot].transactionAt = now
+            if hasMoved(slot), !staysLinked(slot, servers[serverSlot].id) { return false }
+        }
         do throws(SessionError) {
             if let shards = clients[slot].shards {
                 step = try useRouted(slot, serverSlot, shards, bytes, from: &offset)

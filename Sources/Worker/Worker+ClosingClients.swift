@@ -32,7 +32,8 @@ extension Worker where Loop: ~Copyable {
         clients[slot].phase = .closing
         switch phase {
         case .waiting(let ticket, _), .greeting(let ticket, _):
-            leaveQueue(slot, ticket)
+            // If it was granted a server meanwhile, the grant is in our mailbox and finds it gone.
+            _ = leaveQueue(slot, ticket)
         case .linked(let server), .proving(let server):
             orphan(Int(server.slot), of: slot)
         case .login, .idle, .asking, .console, .closing:
@@ -59,11 +60,11 @@ extension Worker where Loop: ~Copyable {
         service.log(.warning, "\(name(ofClient: slot)) closed: \(reply.message)\(detail)")
     }
 
-    private mutating func leaveQueue(_ slot: Int, _ ticket: UInt64) {
-        guard let pool = clients[slot].pool else { return }
+    /// Returns whether it was waiting; otherwise it was granted a server that is on its way.
+    mutating func leaveQueue(_ slot: Int, _ ticket: UInt64) -> Bool {
+        guard let pool = clients[slot].pool else { return false }
         let id = clients[slot].id
-        // When it was granted a server meanwhile, the grant is in our mailbox and finds it gone.
-        _ = pool.state.withLock { $0.machine.leaveQueue(id, ticket: ticket) }
+        return pool.state.withLock { $0.machine.leaveQueue(id, ticket: ticket) }
     }
 
     mutating func removeClient(_ slot: Int) {

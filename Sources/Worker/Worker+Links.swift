@@ -105,6 +105,10 @@ extension Worker where Loop: ~Copyable {
         let slot = Int(client.slot)
         guard isClient(slot, client.generation) else { return checkin(serverSlot) }
         switch clients[slot].phase {
+        case .waiting where hasMoved(slot) && !isInTransactionNowhere(slot):
+            clients[slot].phase = .idle
+            checkin(serverSlot)
+            if isClient(slot, client.generation) { useHeld(slot) }
         case .waiting(_, let since):
             servers[serverSlot].tally.waitTime += now.nanoseconds &- since.nanoseconds
             if link(serverSlot, to: slot, since: since) { useHeld(slot) }

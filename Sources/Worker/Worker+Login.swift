@@ -2,6 +2,7 @@ internal import Authentication
 internal import Bytes
 internal import EventLoop
 internal import Pooling
+internal import Routing
 internal import Session
 internal import TLS
 internal import Wire
@@ -154,7 +155,7 @@ extension Worker where Loop: ~Copyable {
     mutating func authenticated(_ slot: Int, _ login: ClientLogin) -> Bool {
         let request = login.request
         if isConsole(request.database) { return enterConsole(slot) }
-        refreshSharding()
+        refreshPlaces()
         let shards: Box<ClientShards>?
         do throws(ErrorReply) {
             shards = try clientShards(request)
@@ -162,10 +163,7 @@ extension Worker where Loop: ~Copyable {
             closeClient(slot, error)
             return false
         }
-        guard
-            let profile = shards?.value.homeProfile
-                ?? settings.profile(database: request.database, user: request.user)
-        else {
+        guard let (profile, shard) = home(slot, shards?.value.route.router) else {
             closeClient(
                 slot,
                 .fatal(
@@ -187,7 +185,7 @@ extension Worker where Loop: ~Copyable {
         }
         let pool = service.pool(for: profile, countsClient: true)
         clients[slot].pool = pool
-        shards?.value.settle(in: pool)
+        shards?.value.settle(in: pool, shard: shard)
         clients[slot].shards = shards
         _ = limits(of: pool)
         pool.state.withLock { state in

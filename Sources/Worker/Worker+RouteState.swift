@@ -19,18 +19,11 @@ extension Worker where Loop: ~Copyable {
         let isFresh = shards.value.isFresh
         if isFresh {
             shards.value.isFresh = false
-            if !shards.value.route.isBegunNowhere, takesMapInForce(shards) {
-                // The map has changed while it waited.
-                shards.value.isMoving = true
-                return false
-            }
             servers[serverSlot].session.lastEnd = nil
             shards.value.hasFlushed = false
             shards.value.route.linked(errorCount: servers[serverSlot].session.errorCount)
         } else if servers[serverSlot].session.isReleasable {
             endRoutedTransaction(slot, serverSlot)
-            // A client that keeps its server comes by no other place.
-            if takesMapInForce(shards) { shards.value.keep(servers[serverSlot].pool) }
         }
         if shards.value.route.isOfEarlierBatch, servers[serverSlot].session.status == .idle,
             !servers[serverSlot].session.ledger.hasEnd
@@ -55,18 +48,6 @@ extension Worker where Loop: ~Copyable {
             servers[serverSlot].session.failTransaction(&toServer.buffer)
         }
         clients[slot].session.statusUnlinked = .idle
-    }
-
-    /// Whether the map has changed since the client's last transaction.
-    mutating func takesMapInForce(_ shards: Box<ClientShards>) -> Bool {
-        refreshSharding()
-        guard shards.value.version != settings.sharding.version,
-            let router = messageRouter(shards.value.map)
-        else { return false }
-        shards.value.version = settings.sharding.version
-        guard router !== shards.value.route.router else { return false }
-        shards.value.use(router)
-        return true
     }
 
     /// The server of a routed client is in no transaction any more.

@@ -17,7 +17,6 @@ extension Worker where Loop: ~Copyable {
         _ slot: Int, _ bytes: borrowing RawSpan, from offset: inout Int
     ) -> Bool {
         guard let shards = clients[slot].shards else { return false }
-        if !shards.value.route.isBegunNowhere { _ = takesMapInForce(shards) }
         if let batch = shards.value.recognise(bytes, at: offset, &clients[slot].session) {
             shards.value.approve(batch, from: offset)
             return checkout(slot, shards, batch.shard)
