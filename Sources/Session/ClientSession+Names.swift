@@ -129,7 +129,10 @@ extension ClientSession {
         var changes: [NameChange] = []
         var hasWritten = false
         if resolved.runsUnknown { suspectEverything() }
+        // Those that the text itself has used before; then it has taken them away, too.
+        var used: Set<UInt64> = []
         for use in resolved.uses {
+            defer { used.insert(use.statement) }
             server.replacedNames[use.statement] = use.name
             if use.kind == .execute, let facts = facts(of: use.statement, use.facts, store) {
                 note(facts.facts)
@@ -138,7 +141,7 @@ extension ClientSession {
             let isThere = server.statements.contains(use.statement)
             switch use.kind {
             case .prepare:
-                if isThere {
+                if isThere, !used.contains(use.statement) {
                     server.dropStatement(use.statement, toServer: &toServer, bytes: bytes)
                     hasWritten = true
                 }

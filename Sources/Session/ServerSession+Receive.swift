@@ -317,7 +317,8 @@ extension ServerSession {
             if entry.statement != 0 { undone.append(entry) }
         }
         for _ in 0..<renamedCount { renamedTexts.removeFirst().release(store) }
-        for entry in undone {
+        // The last one first: what was closed may have been parsed again behind it.
+        for entry in undone.reversed() {
             if entry.kind == .parse || entry.kind == .execute, statements.remove(entry.statement) {
                 store.release(entry.statement)
             } else if entry.kind == .close {

@@ -74,30 +74,33 @@ public struct StatementRouter: ~Copyable {
         isConforming: Bool = true, hint: Route? = nil, learns: Bool = false
     ) -> Route {
         shape.read(text, in: range, standardConformingStrings: isConforming)
+        let mayBeOurs = mayBeOurs()
+        if mayBeOurs, setsHint(text, range, isConforming, values) {
+            return .refused(.hintNotUnderstood)
+        }
+        let learns = learns && !mayBeOurs
         if !shape.comments.isEmpty, let said = hinted(text, shape.comments) {
-            if namesUs() { return setsHint(text, range, isConforming, values) ?? said }
             if learns { learn(text, in: range, .hinted) }
             return said
         }
-        if let hint {
-            return namesUs() ? setsHint(text, range, isConforming, values) ?? hint : hint
-        }
+        if let hint { return hint }
         let plan = plans.plan(
             shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
         if learns, let how = Self.known(plan) { learn(text, in: range, how) }
         return router.route(plan, shape, text, values)
     }
 
-    /// Whether a name in the shape may be one of our parameters, however it is written.
-    private func namesUs() -> Bool {
+    /// Whether the shape may be of a text that sets or shows a parameter of ours, however that is
+    /// written: it names one, or calls set_config.
+    private func mayBeOurs() -> Bool {
         let bytes = shape.key.bytes
         var offset = 0
         while offset + 2 < bytes.byteCount {
             switch bytes.uint8(at: offset) {
             case UInt8(ascii: "p"), UInt8(ascii: "P"):
-                if offset + 6 <= bytes.byteCount, bytes.hasWord("pgweir", at: offset) {
-                    return true
-                }
+                if bytes.hasWord("pgweir", at: offset) { return true }
+            case UInt8(ascii: "s"), UInt8(ascii: "S"):
+                if bytes.hasWord("set_config", at: offset) { return true }
             case UInt8(ascii: "&"):
                 if bytes.uint8(at: offset + 1) == UInt8(ascii: "\"") { return true }
             default: break
@@ -107,18 +110,20 @@ public struct StatementRouter: ~Copyable {
         return false
     }
 
-    /// A hint says where the text goes, but the text may be one itself, in a form that nobody
-    /// follows: then that is refused.
+    /// The text is for us, in a form that nobody follows: whatever else says where it goes, a
+    /// server would take it, and the client believe that it holds.
     private mutating func setsHint(
         _ text: borrowing RawSpan, _ range: Range<Int>, _ isConforming: Bool,
         _ values: ExecutionValues
-    ) -> Route? {
+    ) -> Bool {
+        for literal in shape.literals {
+            guard let content = literal.content(in: text) else { continue }
+            if content.withRawSpan({ $0.hasWord("pgweir.", at: 0) }) { return true }
+        }
         let plan = plans.plan(
             shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
-        for case .refused(.hintNotUnderstood) in plan.statements {
-            return .refused(.hintNotUnderstood)
-        }
-        return nil
+        for case .refused(.hintNotUnderstood) in plan.statements { return true }
+        return false
     }
 
     // MARK: Recognising

@@ -87,4 +87,13 @@ MENDED = {
         turn(0, ("Q", "begin")),
         turn(0, ("P", "select $1::text"), ("B", []), SYNC, ("B", []), SYNC),
     ),
+    "A text that executes a statement, deallocates all and prepares the same again": script(
+        turn(0, ("Q", "prepare y(int) as select -$1")),
+        turn(0, ("Q", "execute y(1); deallocate all; prepare y(int) as select -$1; execute y(5)")),
+    ),
+    "A statement that is parsed again in a batch that fails is there as it was": script(
+        turn(1, ("P", "select 1", "d"), SYNC),
+        turn(0, ("E",), SYNC, ("E",), ("P", "select 1", "d"), SYNC),
+        turn(1, ("B", [], "d"), SYNC),
+    ),
 }
