@@ -36,6 +36,9 @@ public struct Suspicions: OptionSet, Hashable, Sendable {
     public static let wholeDatabases = Suspicions(rawValue: 1 << 13)
     /// CREATE FUNCTION and the like: what other texts leave may be more from now on.
     public static let definitions = Suspicions(rawValue: 1 << 14)
+    /// SET LOCAL of what decides how literals are read: `StatementFacts.localParameters`. Nothing
+    /// of it is left behind the transaction.
+    public static let localReadings = Suspicions(rawValue: 1 << 15)
 
     /// What a text that runs code which it does not show (DO, CALL) may leave behind.
     public static let anything: Suspicions = [
@@ -52,7 +55,7 @@ extension Suspicions: CustomStringConvertible {
         (.seed, "setseed"), (.sequenceReads, "sequence reads"),
         (.sequenceWrites, "sequence values"), (.preparedStatements, "PREPARE"),
         (.removals, "removals"), (.creations, "creations"), (.wholeDatabases, "databases"),
-        (.definitions, "definitions"),
+        (.definitions, "definitions"), (.localReadings, "SET LOCAL"),
     ]
 
     /// For users: what keeps a server.
@@ -165,6 +168,8 @@ extension StatementFacts {
     private struct Lists: Equatable, Sendable {
         var parameters: [ParameterTouch] = []
         var boundNames: [Int] = []
+        var localParameters: [String] = []
+        var boundLocalNames: [Int] = []
         var nameUses: [NameUse] = []
         var channelRemovals: [ChannelRemoval] = []
         var databases: [String] = []
@@ -200,6 +205,23 @@ extension StatementFacts {
     public var boundNames: [Int] {
         get { lists?.boundNames ?? [] }
         set { set(\.boundNames, newValue) }
+    }
+
+    /// Those of `TextMeaning` that are set until the transaction ends, in lower case.
+    public var localParameters: [String] {
+        get { lists?.localParameters ?? [] }
+        set { set(\.localParameters, newValue) }
+    }
+
+    /// As `boundNames`, until the transaction ends.
+    public var boundLocalNames: [Int] {
+        get { lists?.boundLocalNames ?? [] }
+        set { set(\.boundLocalNames, newValue) }
+    }
+
+    /// Whether values of a Bind are names of parameters.
+    public var namesInValues: Bool {
+        !boundNames.isEmpty || !boundLocalNames.isEmpty
     }
 
     public var nameUses: [NameUse] {

@@ -4,7 +4,7 @@ internal import Bytes
 
 extension StatementScanner {
     mutating func set(_ text: borrowing RawSpan) {
-        if take("local", text) { return }
+        if take("local", text) { return setLocal(text) }
         if take("session", text) {
             if take("authorization", text) {
                 // Whoever changes the user leaves the role.
@@ -28,6 +28,18 @@ extension StatementScanner {
         guard let name = parameterName(text) else { return suspect(.anyParameter) }
         if !take("to", text), let token = peek(text), token.kind == .symbol { _ = next(text) }
         setTo(name, text)
+    }
+
+    /// Nothing is left; but until the transaction ends literals may be read otherwise.
+    private mutating func setLocal(_ text: borrowing RawSpan) {
+        if take("time", text) { return noteLocal("timezone") }
+        if take("names", text) { return noteLocal("client_encoding") }
+        if take("xml", text) { return noteLocal("xmloption") }
+        if let name = parameterName(text) { noteLocal(name) }
+    }
+
+    private mutating func noteLocal(_ name: String) {
+        if TextMeaning.settings.contains(name) { touchLocally([name]) }
     }
 
     /// The value follows; only DEFAULT matters.
@@ -97,16 +109,24 @@ extension StatementScanner {
         let value = argument(text)
         guard value.endedBy == .comma else { return suspect(.anyParameter) }
         let isLocal = argument(text)
-        if let only = isLocal.only, isTrue(only, text) { return }
-        guard let only = name.only else { return suspect(.anyParameter) }
+        let isForTransaction = isLocal.only.map { isTrue($0, text) } ?? false
+        guard let only = name.only else {
+            return isForTransaction ? suspectLocal() : suspect(.anyParameter)
+        }
         if only.kind == .parameter {
             let digits = text.string(in: only.range.lowerBound + 1..<only.range.upperBound)
             guard let number = Int(digits) else { return suspect(.anyParameter) }
-            return touchBound(number)
+            guard isForTransaction else { return touchBound(number) }
+            return touchBoundLocally(number)
         }
-        guard let literal = plainLiteral(only, text) else { return suspect(.anyParameter) }
-        touch(literal.lowercased())
+        guard let literal = plainLiteral(only, text)?.lowercased() else {
+            return isForTransaction ? suspectLocal() : suspect(.anyParameter)
+        }
+        if isForTransaction { noteLocal(literal) } else { touch(literal) }
     }
+
+    /// Until the transaction ends, nobody knows of any.
+    private mutating func suspectLocal() { touchLocally(TextMeaning.otherSettings) }
 
     private func isTrue(_ token: Token, _ text: borrowing RawSpan) -> Bool {
         if token.kind == .word { return isWord(token, "true", text) }

@@ -208,6 +208,9 @@ public struct StatementScanner: ~Copyable {
         }
         facts.suspicions.formUnion(inner.facts.suspicions)
         facts.parameters += inner.facts.parameters
+        if !inner.facts.localParameters.isEmpty {
+            facts.localParameters += inner.facts.localParameters
+        }
         if !inner.facts.boundNames.isEmpty { facts.suspicions.insert(.anyParameter) }
     }
 
@@ -286,6 +289,17 @@ public struct StatementScanner: ~Copyable {
     mutating func touchBound(_ number: Int) {
         facts.boundNames.append(number)
         facts.suspicions.insert(.parameters)
+    }
+
+    /// `names` are set until the transaction ends.
+    mutating func touchLocally(_ names: [String]) {
+        facts.localParameters += names
+        facts.suspicions.insert(.localReadings)
+    }
+
+    mutating func touchBoundLocally(_ number: Int) {
+        facts.boundLocalNames.append(number)
+        facts.suspicions.insert(.localReadings)
     }
 
     mutating func use(_ use: NameUse) { facts.nameUses.append(use) }

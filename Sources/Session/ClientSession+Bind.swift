@@ -23,7 +23,7 @@ extension ClientSession {
         } else if !actual.names.uses.isEmpty || actual.names.runsUnknown {
             _ = makeReady(actual.names, server: &server, toServer: &toServer, bytes, store)
         }
-        guard !facts.boundNames.isEmpty else { return }
+        guard facts.namesInValues else { return }
         guard piece.closes,
             let values = BoundValues(
                 bytes, in: bind.statement.upperBound + 1..<piece.body.upperBound)
@@ -34,6 +34,13 @@ extension ClientSession {
                 continue
             }
             traces.touch(name.lowercased())
+        }
+        for number in facts.boundLocalNames {
+            if let name = values.text(number, of: bytes) {
+                traces.touchLocally(name.lowercased())
+            } else {
+                TextMeaning.otherSettings.forEach { traces.touchLocally($0) }
+            }
         }
     }
 
@@ -63,7 +70,10 @@ extension ClientSession {
         }
         let name = bytes.extracting(bind.statement)
         // Nearly always there is nothing to follow.
-        if functions == nil, let known = names.found(name), !known.hasFacts {
+        if functions == nil, let known = names.found(name), !known.hasFacts,
+            known.meaning.isFixed
+                || known.meaning.number == parameters.reading && !isReadingInDoubt(server)
+        {
             guard !known.isInDoubt, !server.statements.isInDoubt(known.statement) else {
                 return .stalled
             }
@@ -73,11 +83,12 @@ extension ClientSession {
             return .replaced(passesRest: true)
         }
         if isInDoubt(name, server) { return .stalled }
-        guard let known = names.entry(name) else {
+        guard let found = names.entry(name) else {
             // No server knows a client's name, so this one answers 26000 as PostgreSQL would.
             server.expect(Expectation(.bind))
             return .pass
         }
+        let known = reread(found, server, store)
         let facts = facts(of: known.statement, known.facts, store)
         if let facts {
             guard !isHeldForValues(facts.facts, piece) else { return .incomplete }
@@ -108,6 +119,7 @@ extension ClientSession {
         server: inout ServerSession, toServer: inout Outgoing, store: any StatementStore
     ) -> Handling {
         if isUnnamedInDoubt(server) { return .stalled }
+        rereadUnnamed(server, store)
         // Nearly always there is nothing to follow.
         if functions == nil, unnamed.isPlain {
             if server.statements.isInDoubt(unnamed.current) { return .stalled }
@@ -171,7 +183,7 @@ extension ClientSession {
 
     /// The values of a Bind name a parameter: it is looked at whole, if it is not too long.
     private func isHeldForValues(_ facts: StatementFacts, _ piece: FramePiece) -> Bool {
-        !piece.closes && !facts.boundNames.isEmpty
+        !piece.closes && facts.namesInValues
             && piece.body.count + scanner.bodyByteCountLeft <= HeldMessage.queryByteCountMax
     }
 }

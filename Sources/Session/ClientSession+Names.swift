@@ -58,7 +58,7 @@ struct ActualStatement: Sendable {
 extension ClientSession {
     /// What the names in a text stand for; nil = an answer that is still to come decides it. Adds
     /// a use of each statement that the text prepares.
-    func resolve(
+    mutating func resolve(
         _ uses: [NameUse], in text: Range<Int>, of bytes: borrowing RawSpan,
         _ server: borrowing ServerSession, _ store: any StatementStore
     ) -> ResolvedNames? {
@@ -77,7 +77,9 @@ extension ClientSession {
                     for use in found where use.kind == .prepare { store.release(use.statement) }
                     return nil
                 }
-                known = name.withRawSpan { names.entry($0) }.map { ($0.statement, $0.facts) }
+                known = name.withRawSpan { names.entry($0) }.map {
+                    (reread($0, server, store).statement, $0.facts)
+                }
             }
             func note(_ kind: ResolvedNames.Use.Kind, _ statement: UInt64, _ facts: SharedFacts?) {
                 found.append(
@@ -93,10 +95,12 @@ extension ClientSession {
                 } else {
                     var prepared = bytes.extracting(definition).array()
                     prepared.append(0)
-                    let statement = prepared.withRawSpan { store.intern($0, isFromSQL: true) }
-                    let facts = store.facts(of: statement)
-                    note(.prepare, statement, facts)
-                    ownStatements[use.name] = (statement, facts)
+                    let reading = reading(server)
+                    let made = prepared.withRawSpan {
+                        store.intern($0, isFromSQL: true, reading: reading)
+                    }
+                    note(.prepare, made.statement, made.facts)
+                    ownStatements[use.name] = (made.statement, made.facts)
                 }
             case .execute:
                 // A statement that names others itself is not looked into: it is not found.
@@ -183,7 +187,7 @@ extension ClientSession {
     /// The statement that a server is to have for `template`, whose text names statements: one with
     /// our names in it, for as long as they stand for the same. nil = an answer that is still to
     /// come decides what they stand for. Adds a use of it, and of each that the text prepares.
-    func actual(
+    mutating func actual(
         _ template: UInt64, _ facts: StatementFacts, _ server: borrowing ServerSession,
         _ store: any StatementStore
     ) -> ActualStatement? {
@@ -200,8 +204,8 @@ extension ClientSession {
         }
         var renamed = ByteBuffer()
         appendText(all, of: bytes, with: resolved.uses, to: &renamed)
-        return ActualStatement(
-            statement: store.intern(renamed.bytes), named: resolved, isRenamed: true)
+        let made = store.intern(renamed.bytes, isFromSQL: false, reading: reading(server))
+        return ActualStatement(statement: made.statement, named: resolved, isRenamed: true)
     }
 
     private func isName(_ name: [UInt8], of statement: UInt64) -> Bool {

@@ -20,7 +20,8 @@ extension ClientSession {
             guard piece.closes else { return .incomplete }
             let definition = piece.body.lowerBound + 1..<piece.body.upperBound
             if mustAwaitHandover(definition, bytes, server) { return .stalled }
-            let (statement, facts) = intern(definition, bytes, store)
+            let made = intern(definition, bytes, server, store)
+            let (statement, facts) = (made.statement, made.facts)
             if let facts, facts.namesStatements {
                 return parseRenamed(
                     statement, facts, server: &server, toServer: &toServer, bytes, store)
@@ -44,17 +45,19 @@ extension ClientSession {
         let definition = nameEnd + 1..<piece.body.upperBound
         if let known = names.entry(name) {
             return parseAgain(
-                known, definition, server: &server, toServer: &toServer, bytes: bytes,
+                reread(known, server, store), definition, server: &server, toServer: &toServer,
+                bytes: bytes,
                 store: store)
         }
         if mustAwaitHandover(definition, bytes, server) { return .stalled }
-        let (statement, facts) = intern(definition, bytes, store)
+        let made = intern(definition, bytes, server, store)
+        let (statement, facts) = (made.statement, made.facts)
         guard
             let actual = provideNew(
                 statement, facts, server: &server, toServer: &toServer, bytes, store)
         else { return .stalled }
         defer { actual.release(store) }
-        names.parsed(name, as: statement, facts: facts)
+        names.parsed(name, as: made)
         if server.statements.useIfThere(actual.statement) {
             if server.surelyParses(facts) {
                 server.expect(
@@ -122,7 +125,7 @@ extension ClientSession {
 
     /// What a server is to have for `statement`: as a rule that one. Has the server know what its
     /// text executes. nil = an answer that is still to come decides. Adds uses.
-    func provideUses(
+    mutating func provideUses(
         of statement: UInt64, _ facts: SharedFacts?, server: inout ServerSession,
         toServer: inout Outgoing, _ bytes: borrowing RawSpan, _ store: any StatementStore
     ) -> ActualStatement? {
@@ -177,16 +180,19 @@ extension ClientSession {
     /// Adds a use of the statement with this definition; and what its text says, read anew where a
     /// backslash may mean something else.
     private func intern(
-        _ definition: Range<Int>, _ bytes: borrowing RawSpan, _ store: any StatementStore
-    ) -> (statement: UInt64, facts: SharedFacts?) {
-        let known = store.internWithFacts(bytes.extracting(definition))
+        _ definition: Range<Int>, _ bytes: borrowing RawSpan, _ server: borrowing ServerSession,
+        _ store: any StatementStore
+    ) -> InternedStatement {
+        let known = store.intern(
+            bytes.extracting(definition), isFromSQL: false, reading: reading(server))
         if hasConformingStrings { return known }
         let end = bytes.firstOffset(of: 0, in: definition) ?? definition.upperBound
         var facts = StatementScanner.facts(
             of: bytes, in: definition.lowerBound..<end, standardConformingStrings: false)
         // As if the definition stood alone.
         facts.nameUses = facts.nameUses.map { $0.moved(by: -definition.lowerBound) }
-        return (known.statement, facts.isPlain ? nil : SharedFacts(facts))
+        return InternedStatement(
+            known.statement, facts.isPlain ? nil : SharedFacts(facts), known.meaning)
     }
 
     /// The client parses a name that it has in use: PostgreSQL answers 42P05. So that the answer
@@ -242,6 +248,7 @@ extension ClientSession {
         }
         if nameRange.isEmpty {
             if isUnnamedInDoubt(server) { return .stalled }
+            rereadUnnamed(server, store)
             guard
                 let actual = provideUses(
                     of: unnamed.current, unnamedFacts(store), server: &server,
@@ -254,10 +261,11 @@ extension ClientSession {
             return .pass
         }
         if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
-        guard let known = names.entry(bytes.extracting(nameRange)) else {
+        guard let found = names.entry(bytes.extracting(nameRange)) else {
             server.expect(Expectation(.describe))
             return .pass
         }
+        let known = reread(found, server, store)
         guard
             let actual = provideUses(
                 of: known.statement, known.facts, server: &server, toServer: &toServer, bytes,

@@ -61,7 +61,9 @@ public struct ClientSession: ~Copyable {
     public var isInsidePassedMessage: Bool { passesRest && !scanner.isBetweenFrames }
 
     /// The server was released.
-    public mutating func unlinked() { traces.hasWrittenSequences = false }
+    public mutating func unlinked(inTransaction: Bool = false) {
+        traces.unlinked(inTransaction: inTransaction)
+    }
 
     /// Ends the uses of all statements. To be called when the client is gone.
     public mutating func releaseStatements(_ store: any StatementStore) {

@@ -1,3 +1,5 @@
+internal import SQL
+
 /// Session parameters and their values, at one moment: what a client wants, or what a server has.
 ///
 /// Immutable and shared, so that "the same as last time" is one comparison of references. A value
@@ -12,6 +14,9 @@ public final class ParameterState: Sendable {
     let hasConformingStrings: Bool
     /// client_encoding, the same.
     let isUTF8: Bool
+    /// Stands for the values that decide what literals mean; above 2. Differs from one run of the
+    /// process to the next, so that nobody can make two that are the same.
+    public let reading: UInt64
 
     public init(reported: [String: String], extra: [String: String], isProven: Bool) {
         self.reported = reported
@@ -19,6 +24,11 @@ public final class ParameterState: Sendable {
         self.isProven = isProven
         hasConformingStrings = reported["standard_conforming_strings"] != "off"
         isUTF8 = reported["client_encoding"] == "UTF8"
+        var hasher = Hasher()
+        for name in TextMeaning.reportedSettings + TextMeaning.otherSettings {
+            hasher.combine(reported[name] ?? extra[name])
+        }
+        reading = UInt64(bitPattern: Int64(hasher.finalize())) | 4
     }
 
     public static let empty = ParameterState(reported: [:], extra: [:], isProven: true)

@@ -77,16 +77,19 @@ extension ServerSession {
         settleSynthesised(client: &client, toClient: &toClient, store: store)
     }
 
-    /// Hands a message on; in an error, our name of a statement becomes the client's.
+    /// Hands a message on; in errors and notices, our name of a statement becomes the client's.
     private func pass(
         _ tag: UInt8, _ piece: FramePiece, _ bytes: borrowing RawSpan,
         client: borrowing ClientSession, toClient: inout Outgoing
     ) {
-        if tag == ServerTag.errorResponse, piece.closes, client.sharesServers,
-            let body = asClientKnows(bytes.extracting(piece.body), client)
+        if tag == ServerTag.errorResponse || isOfRenamedText(tag), piece.closes,
+            client.sharesServers,
+            let body = asClientKnows(
+                bytes.extracting(piece.body), client,
+                text: tag == ServerTag.errorResponse ? failedText : renamedTexts.first)
         {
             toClient.spill(bytes)
-            toClient.buffer.appendMessage(ServerTag.errorResponse) { $0.append(body) }
+            toClient.buffer.appendMessage(tag) { $0.append(body) }
             return
         }
         if tag == ServerTag.parameterStatus {
@@ -95,14 +98,20 @@ extension ServerSession {
         toClient.pass(piece.start..<piece.body.upperBound, of: bytes)
     }
 
-    /// An error's body with the client's names and places in its text; nil = as it is.
+    /// The body with the client's names, and with places in its `text`; nil = as it is.
     private func asClientKnows(
-        _ body: borrowing RawSpan, _ client: borrowing ClientSession
+        _ body: borrowing RawSpan, _ client: borrowing ClientSession, text: RenamedText?
     ) -> [UInt8]? {
         let named = ServerStatements.withClientNames(body, client.names, replacedNames)
-        guard let failedText else { return named }
-        guard let named else { return failedText.inClientsText(body) }
-        return named.withRawSpan { failedText.inClientsText($0) } ?? named
+        guard let text else { return named }
+        guard let named else { return text.inClientsText(body) }
+        return named.withRawSpan { text.inClientsText($0) } ?? named
+    }
+
+    /// Whether a message with that tag is a notice about a text with our names in it.
+    private func isOfRenamedText(_ tag: UInt8) -> Bool {
+        tag == ServerTag.noticeResponse && ledger.head?.isRenamed == true
+            && renamedTexts.first?.refusal == nil
     }
 
     /// A parameter that was reset is for the client what its login said, not the server's default.
@@ -128,6 +137,7 @@ extension ServerSession {
             true
         case ServerTag.commandComplete: length <= 64
         case ServerTag.errorResponse: length <= 8192 || ledger.head?.disposition == .swallow
+        case ServerTag.noticeResponse: length <= 8192 && isOfRenamedText(tag)
         case ServerTag.dataRow: isQuestioned && ledger.head?.disposition == .swallow
         default: false
         }
@@ -415,10 +425,9 @@ extension ServerSession {
             // The server's use of it begins; the change's becomes the name's.
             store.retain(statement)
             statements.use(statement)
-            let facts = store.facts(of: statement)
-            if let old = client.names.prepared(name, as: statement, facts: facts) {
-                store.release(old)
-            }
+            let made = InternedStatement(
+                statement, store.facts(of: statement), store.meaning(of: statement))
+            if let old = client.names.prepared(name, as: made) { store.release(old) }
         case .deallocated(let name):
             guard let statement = client.names.remove(name) else { return }
             store.release(statement)

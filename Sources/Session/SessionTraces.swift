@@ -9,6 +9,8 @@ public struct SessionTraces: Sendable {
     public internal(set) var suspected: Suspicions = []
     /// Parameters to be asked about; true = what the text did to it last was to reset it.
     var touched: [String: Bool] = [:]
+    /// Set until the transaction ends, of those that decide how literals are read.
+    private(set) var localParameters: Set<String> = []
     /// Everything was reset since the server was linked.
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
@@ -38,8 +40,9 @@ public struct SessionTraces: Sendable {
         suspected.formUnion(
             suspicions.subtracting([
                 .sequenceReads, .sequenceWrites, .creations, .removals, .wholeDatabases,
-                .definitions,
+                .definitions, .localReadings,
             ]))
+        if suspicions.contains(.localReadings) { localParameters.formUnion(facts.localParameters) }
         if suspicions.contains(.definitions) { definesFunctions = true }
         // What holds the server may be gone now: it is asked again.
         if suspicions.contains(.removals), !pins.isEmpty || isAsked {
@@ -65,6 +68,26 @@ public struct SessionTraces: Sendable {
     mutating func touch(_ name: String) {
         touched[name] = false
         suspected.insert(.parameters)
+    }
+
+    mutating func touchLocally(_ name: String) {
+        if TextMeaning.settings.contains(name) { localParameters.insert(name) }
+    }
+
+    /// The client has no server any more.
+    mutating func unlinked(inTransaction: Bool) {
+        hasWrittenSequences = false
+        if !localParameters.isEmpty, !inTransaction { localParameters.removeAll() }
+    }
+
+    /// Whether any parameter was set whose value is not known.
+    var hasSetParameters: Bool {
+        !suspected.isDisjoint(with: [.parameters, .anyParameter]) || !localParameters.isEmpty
+    }
+
+    /// Whether one of `names` is such a parameter.
+    func mayHaveSet(anyOf names: [String]) -> Bool {
+        names.contains { touched[$0] != nil || localParameters.contains($0) }
     }
 
     mutating func suspectAnything() { suspected.formUnion(.anything) }

@@ -8,8 +8,9 @@ internal import DequeModule
 public struct StatementNames: Sendable {
     struct Entry: Sendable {
         let name: [UInt8]
-        let statement: UInt64
+        var statement: UInt64
         let facts: SharedFacts?
+        var meaning: StatementMeaning
         /// Of the change that made it; 0 = the server has acknowledged it.
         var serial: UInt64
     }
@@ -65,6 +66,7 @@ public struct StatementNames: Sendable {
         let isInDoubt: Bool
         /// Whether there is anything to follow when it is executed.
         let hasFacts: Bool
+        let meaning: StatementMeaning
     }
 
     func found(_ name: borrowing RawSpan) -> Found? {
@@ -72,7 +74,7 @@ public struct StatementNames: Sendable {
         return Found(
             statement: entry.statement,
             isInDoubt: entry.serial != 0 && entry.serial <= batchSerial,
-            hasFacts: entry.facts != nil)
+            hasFacts: entry.facts != nil, meaning: entry.meaning)
     }
 
     func entry(_ name: borrowing RawSpan) -> Entry? {
@@ -84,11 +86,14 @@ public struct StatementNames: Sendable {
 
     /// A Parse of `name`, which is free, was sent or stands in for one.
     public mutating func parsed(
-        _ name: borrowing RawSpan, as statement: UInt64, facts: SharedFacts? = nil
+        _ name: borrowing RawSpan, as statement: InternedStatement
     ) {
         let copy = name.array()
         lastSerial += 1
-        put(Entry(name: copy, statement: statement, facts: facts, serial: lastSerial))
+        put(
+            Entry(
+                name: copy, statement: statement.statement, facts: statement.facts,
+                meaning: statement.meaning, serial: lastSerial))
         changes.append(.parsed(name: copy, serial: lastSerial))
     }
 
@@ -144,11 +149,22 @@ public struct StatementNames: Sendable {
 
     /// A PREPARE of `name` has run. Returns the statement whose name it takes, if there is one.
     mutating func prepared(
-        _ name: [UInt8], as statement: UInt64, facts: SharedFacts?
+        _ name: [UInt8], as statement: InternedStatement
     ) -> UInt64? {
         let old = take(name)
-        put(Entry(name: name, statement: statement, facts: facts, serial: 0))
+        put(
+            Entry(
+                name: name, statement: statement.statement, facts: statement.facts,
+                meaning: statement.meaning, serial: 0))
         return old?.statement
+    }
+
+    /// The text that `name` stands for is read otherwise now.
+    mutating func reread(_ name: [UInt8], as statement: InternedStatement) {
+        guard var entry = take(name) else { return }
+        entry.statement = statement.statement
+        entry.meaning = statement.meaning
+        put(entry)
     }
 
     /// Takes `name` out, because the server has deallocated it. Returns its statement.

@@ -14,10 +14,15 @@ public final class SharedFacts: Sendable {
 ///
 /// The machines call it by name only; the worker brings the one that all threads share.
 public protocol StatementStore {
-    /// The number of the statement whose Parse body, without the name, is `definition`: the text,
-    /// its NUL, and the parameter types. `isFromSQL`: it is what follows the name in a PREPARE, and
-    /// a NUL; the number is odd then, else even. Adds one use. Never 0, never used for another.
-    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64
+    /// The statement whose Parse body, without the name, is `definition`: the text, its NUL, and
+    /// the parameter types. `isFromSQL`: it is what follows the name in a PREPARE, and a NUL; its
+    /// number is odd then, else even. Adds one use. Never 0, never used for another text, nor for
+    /// one that means something else: `reading` says how a server would read it now.
+    func intern(
+        _ definition: borrowing RawSpan, isFromSQL: Bool, reading: Reading
+    ) -> InternedStatement
+    /// What the text of `statement` means.
+    func meaning(of statement: UInt64) -> StatementMeaning
     /// Adds one use.
     func retain(_ statement: UInt64)
     /// Ends one use; the last one forgets the text.
@@ -26,10 +31,6 @@ public protocol StatementStore {
     func appendDefinition(of statement: UInt64, to buffer: inout ByteBuffer)
     /// What its text says, as read with standard_conforming_strings on; nil = nothing to follow.
     func facts(of statement: UInt64) -> SharedFacts?
-    /// Both at once, for a Parse.
-    func internWithFacts(_ definition: borrowing RawSpan) -> (
-        statement: UInt64, facts: SharedFacts?
-    )
     /// What the query string of `text` in `range` says, if its like was read before with `names`.
     func rememberedFacts(
         of text: borrowing RawSpan, in range: Range<Int>, names: SuspectNames?
@@ -44,14 +45,7 @@ public protocol StatementStore {
 }
 
 extension StatementStore {
-    func intern(_ definition: borrowing RawSpan) -> UInt64 { intern(definition, isFromSQL: false) }
     public func facts(of statement: UInt64) -> SharedFacts? { nil }
-    public func internWithFacts(
-        _ definition: borrowing RawSpan
-    ) -> (statement: UInt64, facts: SharedFacts?) {
-        let statement = intern(definition)
-        return (statement, facts(of: statement))
-    }
     public func rememberedFacts(
         of text: borrowing RawSpan, in range: Range<Int>, names: SuspectNames?
     ) -> ShortFacts? { nil }

@@ -31,6 +31,13 @@ struct UnnamedStatement: Sendable {
         isFactsKnown = true
     }
 
+    /// Its text is read otherwise now, as `statement`, of which the caller has added a use. Returns
+    /// the statement whose use ends.
+    mutating func reread(as statement: UInt64) -> UInt64 {
+        defer { current = statement }
+        return current
+    }
+
     /// The oldest change has happened. Returns the statement whose use ends; 0 = none.
     mutating func acknowledge() -> UInt64 { before.removeFirst() ?? 0 }
 

@@ -40,6 +40,8 @@ public enum StatementPlan: Equatable, Sendable {
 /// The plans of a query string's statements.
 public struct Plan: Equatable, Sendable {
     public let statements: [StatementPlan]
+    /// `Shape.mayNameUs`: then literals matter that are not keys.
+    var mayBeOurs = false
 
     /// The one value of one column that alone decides where the statement goes, and whether it is
     /// inserted; nil = there is more to it.

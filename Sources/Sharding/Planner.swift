@@ -98,7 +98,7 @@ struct Planner {
                 return .refused(error)
             }
         }
-        return (Plan(statements: plans), true)
+        return (Plan(statements: plans, mayBeOurs: shape.mayNameUs), true)
     }
 
     private init(map: ShardingMap, text: [UInt8], literals: [Int: Int]) {

@@ -123,6 +123,24 @@ public struct Shape: ~Copyable {
         isASCII = text.isASCII(in: range)
     }
 
+    /// Whether it may be of a text that sets or shows a parameter of ours, however that is written:
+    /// it names one, or calls set_config.
+    var mayNameUs: Bool {
+        let bytes = key.bytes
+        for offset in 0..<max(0, bytes.byteCount - 5) {
+            let next = bytes.uint8(at: offset + 1)
+            switch bytes.uint8(at: offset) | 0x20 {
+            case UInt8(ascii: "p") where next | 0x20 == UInt8(ascii: "g"):
+                if bytes.hasWord("pgweir", at: offset) { return true }
+            case UInt8(ascii: "s") where next | 0x20 == UInt8(ascii: "e"):
+                if bytes.hasWord("set_config", at: offset) { return true }
+            case UInt8(ascii: "&") where next == UInt8(ascii: "\""): return true
+            default: continue
+            }
+        }
+        return false
+    }
+
     /// nil = not a literal. Counts what is neither that nor a comma.
     private mutating func kind(of token: Token, _ text: borrowing RawSpan) -> Literal.Kind? {
         switch token.kind {

@@ -74,55 +74,45 @@ public struct StatementRouter: ~Copyable {
         isConforming: Bool = true, hint: Route? = nil, learns: Bool = false
     ) -> Route {
         shape.read(text, in: range, standardConformingStrings: isConforming)
-        let mayBeOurs = mayBeOurs()
-        if mayBeOurs, setsHint(text, range, isConforming, values) {
-            return .refused(.hintNotUnderstood)
+        let said = shape.comments.isEmpty ? nil : hinted(text, shape.comments)
+        if let forced = said ?? hint {
+            // The text may be a hint itself, and the server would take it.
+            let mayBeOurs = shape.mayNameUs
+            if mayBeOurs, setsHint(text, range, isConforming, values) {
+                return .refused(.hintNotUnderstood)
+            }
+            if said != nil, learns, !mayBeOurs { learn(text, in: range, .hinted) }
+            return forced
         }
-        let learns = learns && !mayBeOurs
-        if !shape.comments.isEmpty, let said = hinted(text, shape.comments) {
-            if learns { learn(text, in: range, .hinted) }
-            return said
-        }
-        if let hint { return hint }
         let plan = plans.plan(
             shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
-        if learns, let how = Self.known(plan) { learn(text, in: range, how) }
+        if plan.mayBeOurs {
+            if namesUsInLiterals(text) { return .refused(.hintNotUnderstood) }
+        } else if learns, let how = Self.known(plan) {
+            learn(text, in: range, how)
+        }
         return router.route(plan, shape, text, values)
     }
 
-    /// Whether the shape may be of a text that sets or shows a parameter of ours, however that is
-    /// written: it names one, or calls set_config.
-    private func mayBeOurs() -> Bool {
-        let bytes = shape.key.bytes
-        var offset = 0
-        while offset + 2 < bytes.byteCount {
-            switch bytes.uint8(at: offset) {
-            case UInt8(ascii: "p"), UInt8(ascii: "P"):
-                if bytes.hasWord("pgweir", at: offset) { return true }
-            case UInt8(ascii: "s"), UInt8(ascii: "S"):
-                if bytes.hasWord("set_config", at: offset) { return true }
-            case UInt8(ascii: "&"):
-                if bytes.uint8(at: offset + 1) == UInt8(ascii: "\"") { return true }
-            default: break
-            }
-            offset += 1
-        }
-        return false
-    }
-
-    /// The text is for us, in a form that nobody follows: whatever else says where it goes, a
-    /// server would take it, and the client believe that it holds.
+    /// Whether the text is for us, in a form that nobody follows: whatever else says where it goes,
+    /// the client would believe that it holds.
     private mutating func setsHint(
         _ text: borrowing RawSpan, _ range: Range<Int>, _ isConforming: Bool,
         _ values: ExecutionValues
     ) -> Bool {
+        if namesUsInLiterals(text) { return true }
+        let plan = plans.plan(
+            shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
+        for case .refused(.hintNotUnderstood) in plan.statements { return true }
+        return false
+    }
+
+    /// As set_config does.
+    private func namesUsInLiterals(_ text: borrowing RawSpan) -> Bool {
         for literal in shape.literals {
             guard let content = literal.content(in: text) else { continue }
             if content.withRawSpan({ $0.hasWord("pgweir.", at: 0) }) { return true }
         }
-        let plan = plans.plan(
-            shape, text, in: range, isConforming: isConforming, isUTF8: values.isUTF8)
-        for case .refused(.hintNotUnderstood) in plan.statements { return true }
         return false
     }
 

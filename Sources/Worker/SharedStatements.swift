@@ -15,28 +15,34 @@ final class SharedStatements: Sendable {
 
     var count: Int { table.withLock { $0.count } }
 
-    /// Adds a use of the statement, if there is one. See `StatementStore`.
+    /// Adds a use of the statement, if there is one. See `StatementStore` and `StatementTable.use`.
     func use(
-        _ definition: borrowing RawSpan, isFromSQL: Bool
-    ) -> (statement: UInt64, facts: SharedFacts?)? {
+        _ definition: borrowing RawSpan, isFromSQL: Bool, _ meaning: StatementMeaning
+    ) -> InternedStatement? {
         let hash = definition.hash64()
         return table.withLock { table in
-            guard let place = table.use(definition, isFromSQL, hash) else { return nil }
-            return (table.number(of: place), table.places[place].facts)
+            table.use(definition, isFromSQL, meaning, hash).map { table.interned($0) }
         }
     }
 
     /// The same for a statement that was not there, and has these facts. Another worker may have
     /// been faster.
     func add(
-        _ definition: borrowing RawSpan, isFromSQL: Bool, _ facts: SharedFacts?
-    ) -> UInt64 {
+        _ definition: borrowing RawSpan, isFromSQL: Bool, _ meaning: StatementMeaning,
+        _ facts: SharedFacts?
+    ) -> InternedStatement {
         let hash = definition.hash64()
         let bytes = definition.array()
         return table.withLock { table in
-            let known = bytes.withRawSpan { table.use($0, isFromSQL, hash) }
-            let place = known ?? table.add(bytes, isFromSQL, hash, facts)
-            return table.number(of: place)
+            let known = bytes.withRawSpan { table.use($0, isFromSQL, meaning, hash) }
+            let place = known ?? table.add(bytes, isFromSQL, meaning, hash, facts)
+            return table.interned(place)
+        }
+    }
+
+    func meaning(of statement: UInt64) -> StatementMeaning {
+        table.withLock { table in
+            table.place(of: statement).map { table.places[$0].meaning } ?? .constant
         }
     }
 
@@ -67,23 +73,27 @@ final class WorkerStatements: StatementStore {
 
     init(_ shared: SharedStatements) { self.shared = shared }
 
-    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
-        if let known = shared.use(definition, isFromSQL: isFromSQL) { return known.statement }
+    func intern(
+        _ definition: borrowing RawSpan, isFromSQL: Bool, reading: Reading
+    ) -> InternedStatement {
+        let wanted = StatementMeaning(reading)
+        if let known = shared.use(definition, isFromSQL: isFromSQL, wanted) { return known }
         // Read outside of the lock.
-        return shared.add(definition, isFromSQL: isFromSQL, read(definition))
-    }
-
-    func internWithFacts(
-        _ definition: borrowing RawSpan
-    ) -> (statement: UInt64, facts: SharedFacts?) {
-        if let known = shared.use(definition, isFromSQL: false) { return known }
-        let facts = read(definition)
-        return (shared.add(definition, isFromSQL: false, facts), facts)
-    }
-
-    private func read(_ definition: borrowing RawSpan) -> SharedFacts? {
         let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount)
         let text = 0..<(end ?? definition.byteCount)
+        let meaning: StatementMeaning =
+            switch TextMeaning(definition, in: text) {
+            case .constant: .constant
+            case .ofSettings: wanted
+            case .ofMoment: .ofMoment
+            }
+        return shared.add(
+            definition, isFromSQL: isFromSQL, meaning, read(definition, in: text))
+    }
+
+    func meaning(of statement: UInt64) -> StatementMeaning { shared.meaning(of: statement) }
+
+    private func read(_ definition: borrowing RawSpan, in text: Range<Int>) -> SharedFacts? {
         if let known = reader.value.remembered(definition, in: text) {
             return known.isPlain ? nil : SharedFacts(StatementFacts(known))
         }

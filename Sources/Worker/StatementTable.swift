@@ -8,6 +8,7 @@ struct StatementTable: Sendable {
         var facts: SharedFacts?
         var hash: UInt64 = 0
         var isFromSQL = false
+        var meaning = StatementMeaning.constant
         /// 0 = the place is free.
         var useCount = 0
         /// How often it was taken.
@@ -36,15 +37,23 @@ struct StatementTable: Sendable {
         places[place].generation << 33 | UInt64(place) << 1 | (places[place].isFromSQL ? 1 : 0)
     }
 
+    func interned(_ place: Int) -> InternedStatement {
+        InternedStatement(number(of: place), places[place].facts, places[place].meaning)
+    }
+
     private func bucket(of hash: UInt64) -> Int { Int(hash & UInt64(buckets.count - 1)) }
 
-    /// Adds a use of the statement with this definition, if there is one. Returns its place.
+    /// Adds a use of the statement with this definition, if there is one that means the same under
+    /// all settings, or what it means under those of `meaning`. Returns its place.
     mutating func use(
-        _ definition: borrowing RawSpan, _ isFromSQL: Bool, _ hash: UInt64
+        _ definition: borrowing RawSpan, _ isFromSQL: Bool, _ meaning: StatementMeaning,
+        _ hash: UInt64
     ) -> Int? {
         var place = Int(buckets[bucket(of: hash)])
         while place >= 0 {
             if places[place].hash == hash, places[place].isFromSQL == isFromSQL,
+                places[place].meaning == .constant
+                    || places[place].meaning == meaning && meaning.isShared,
                 places[place].definition.equals(definition)
             {
                 places[place].useCount += 1
@@ -57,7 +66,8 @@ struct StatementTable: Sendable {
 
     /// Puts in a definition that is not there, used once. Returns its place.
     mutating func add(
-        _ definition: [UInt8], _ isFromSQL: Bool, _ hash: UInt64, _ facts: SharedFacts?
+        _ definition: [UInt8], _ isFromSQL: Bool, _ meaning: StatementMeaning, _ hash: UInt64,
+        _ facts: SharedFacts?
     ) -> Int {
         if count == buckets.count { grow() }
         let place: Int
@@ -71,6 +81,7 @@ struct StatementTable: Sendable {
         places[place].facts = facts
         places[place].hash = hash
         places[place].isFromSQL = isFromSQL
+        places[place].meaning = meaning
         places[place].useCount = 1
         // Not 0, so that no number is; 31 bits of it fit.
         places[place].generation = places[place].generation % 0x7fff_ffff + 1

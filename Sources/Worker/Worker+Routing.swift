@@ -394,7 +394,7 @@ extension Worker where Loop: ~Copyable {
             servers[serverSlot].session.status == .inTransaction || shards.value.route.hasBegun
         shards.value.isMoving = false
         orphan(serverSlot, of: slot)
-        clients[slot].session.unlinked()
+        clients[slot].session.unlinked(inTransaction: inBlock)
         clients[slot].session.statusUnlinked = inBlock ? .inTransaction : .idle
         clients[slot].phase = .idle
         clients[slot].isStalled = false

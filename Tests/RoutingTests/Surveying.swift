@@ -50,13 +50,18 @@ struct Surveying: ~Copyable {
 final class Texts: StatementStore {
     private let texts = Mutex<[[UInt8]]>([])
 
-    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
+    func intern(
+        _ definition: borrowing RawSpan, isFromSQL: Bool, reading: Reading
+    ) -> InternedStatement {
         let bytes = definition.array()
-        return texts.withLock {
+        let statement = texts.withLock {
             $0.append(bytes)
             return UInt64($0.count * 2)
         }
+        return InternedStatement(statement, facts(of: statement), .constant)
     }
+
+    func meaning(of statement: UInt64) -> StatementMeaning { .constant }
 
     func retain(_ statement: UInt64) {}
     func release(_ statement: UInt64) {}

@@ -7,6 +7,7 @@ import Synchronization
 final class FakeStore: StatementStore {
     private struct Entry {
         let definition: [UInt8]
+        let meaning: StatementMeaning
         var useCount: Int
     }
 
@@ -27,11 +28,21 @@ final class FakeStore: StatementStore {
         table.withLock { $0.entries[statement]?.useCount ?? 0 }
     }
 
-    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
+    func intern(
+        _ definition: borrowing RawSpan, isFromSQL: Bool, reading: Reading
+    ) -> InternedStatement {
         let bytes = definition.array()
-        return table.withLock { table in
+        let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount) ?? 0
+        let meaning: StatementMeaning =
+            switch TextMeaning(definition, in: 0..<end) {
+            case .constant: .constant
+            case .ofSettings: StatementMeaning(reading)
+            case .ofMoment: .ofMoment
+            }
+        let statement = table.withLock { table in
             let known = table.entries.first {
                 $0.value.definition == bytes && ($0.key & 1 == 1) == isFromSQL
+                    && $0.value.meaning == meaning && meaning.isShared
             }
             if let known = known?.key {
                 table.entries[known]?.useCount += 1
@@ -39,9 +50,18 @@ final class FakeStore: StatementStore {
             }
             table.last += 2
             let statement = isFromSQL ? table.last + 1 : table.last
-            table.entries[statement] = Entry(definition: bytes, useCount: 1)
+            table.entries[statement] = Entry(definition: bytes, meaning: meaning, useCount: 1)
             return statement
         }
+        return InternedStatement(statement, facts(of: statement), meaning)
+    }
+
+    func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
+        intern(definition, isFromSQL: isFromSQL, reading: .settings(4)).statement
+    }
+
+    func meaning(of statement: UInt64) -> StatementMeaning {
+        table.withLock { $0.entries[statement]?.meaning ?? .constant }
     }
 
     func facts(of statement: UInt64) -> SharedFacts? {

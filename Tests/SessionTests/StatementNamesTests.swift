@@ -25,7 +25,7 @@ import Testing
     }
 
     private func parse(_ name: [UInt8], as statement: UInt64, _ names: inout StatementNames) {
-        name.withRawSpan { names.parsed($0, as: statement) }
+        name.withRawSpan { names.parsed($0, as: InternedStatement(statement, nil, .constant)) }
     }
 
     private func close(_ name: String, _ names: inout StatementNames) {

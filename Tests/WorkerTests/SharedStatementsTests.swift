@@ -12,8 +12,10 @@ import Testing
 
     init() { statements = WorkerStatements(shared) }
 
-    private func intern(_ text: String) -> UInt64 {
-        Array(text.utf8).withRawSpan { statements.intern($0, isFromSQL: false) }
+    private func intern(_ text: String, _ reading: Reading = .settings(4)) -> UInt64 {
+        Array(text.utf8).withRawSpan {
+            statements.intern($0, isFromSQL: false, reading: reading).statement
+        }
     }
 
     private func definition(of statement: UInt64) -> String {
@@ -28,6 +30,21 @@ import Testing
         #expect(intern("") != one)
         #expect(shared.count == 3)
         #expect(one != 0)
+    }
+
+    @Test func `a text that means something else is another statement`() {
+        let plain = "SELECT a FROM t WHERE k = $1 AND n = 5"
+        #expect(intern(plain) == intern(plain, .settings(5)))
+        #expect(intern(plain) == intern(plain, .inDoubt))
+        let dated = "SELECT '2026-01-01'::timestamptz"
+        #expect(intern(dated) == intern(dated))
+        #expect(intern(dated) != intern(dated, .settings(5)))
+        #expect(intern(dated, .inDoubt) != intern(dated))
+        #expect(intern(dated, .inDoubt) != intern(dated, .inDoubt))
+        #expect(intern("SELECT 'today'::date") != intern("SELECT 'today'::date"))
+        #expect(statements.meaning(of: intern(dated, .settings(6))) == .init(.settings(6)))
+        #expect(statements.meaning(of: intern(plain)) == .constant)
+        #expect(statements.meaning(of: intern("SELECT 'now'")).isFixed)
     }
 
     @Test func `a definition is appended as it came`() {
@@ -82,7 +99,9 @@ import Testing
                 let statements = WorkerStatements(shared)
                 for round in 0..<2000 {
                     let text = Array("SELECT \(round % 7)".utf8)
-                    let statement = text.withRawSpan { statements.intern($0, isFromSQL: false) }
+                    let statement = text.withRawSpan {
+                        statements.intern($0, isFromSQL: false, reading: .settings(4)).statement
+                    }
                     statements.retain(statement)
                     statements.release(statement)
                     let kept = written { statements.appendDefinition(of: statement, to: &$0) }

@@ -96,4 +96,8 @@ MENDED = {
         turn(0, ("E",), SYNC, ("E",), ("P", "select 1", "d"), SYNC),
         turn(1, ("B", [], "d"), SYNC),
     ),
+    "Where a notice stands in a text that names a statement": script(
+        turn(0, ("Q", "set standard_conforming_strings = off"), ("Q", "prepare b as select 1")),
+        turn(0, ("Q", "deallocate prepare b; select 'a\\\\b'; select 1")),
+    ),
 }
