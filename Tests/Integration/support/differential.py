@@ -117,10 +117,14 @@ class Difference(Exception):
         for it before, or had not to parse what it parses: to PostgreSQL that is a query.
 
         Or what an EXECUTE names is read again by the server, and fails: where, is said of its own
-        text, which is not the one that we have put our names in."""
+        text, which is not the one that we have put our names in. Or its server does not have it,
+        and it cannot be parsed any more: PostgreSQL says why, and here it is not there."""
         wanted, got = self.first()
         if self.kind == "differs" and wanted and got and wanted[0] == got[0] == "E":
-            if {**wanted[1], "P": got[1].get("P")} == got[1] and "execute" in str(self.turn):
+            is_of_execute = "execute" in str(self.turn)
+            if {**wanted[1], "P": got[1].get("P")} == got[1] and is_of_execute:
+                return True
+            if got[1].get("R") == "FetchPreparedStatement" and is_of_execute:
                 return True
         failed = [it[1] for it in (wanted, got) if it and it[0] == "E"]
         if self.kind == "differs" and wanted and got and len(failed) == 1:

@@ -60,6 +60,13 @@ KNOWN = {
         turn(0, ("Q", "set search_path to pg_catalog")),
         turn(0, ("Q", "execute b; select 1")),
     ),
+    # Difference.is_known
+    "EXECUTE of what cannot be parsed any more, on another server": script(
+        turn(0, ("P", "select count(*) from items_0_0", "c"), SYNC),
+        turn(1, ("Q", "discard all")),
+        turn(0, ("Q", "set search_path = ''")),
+        turn(0, ("Q", "execute c")),
+    ),
     # differential_statements.setting: these are not shown.
     "SHOW of a dotted name that another client has used": script(
         turn(0, ("Q", "set my.a = 'x'"), ("Q", "reset my.a")),
