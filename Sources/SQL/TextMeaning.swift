@@ -15,8 +15,7 @@ public enum TextMeaning: Sendable {
     public static let reportedSettings = [
         "client_encoding", "datestyle", "intervalstyle", "standard_conforming_strings", "timezone",
     ]
-    /// The same of those that are not reported. `search_path` and the role are not among them:
-    /// PostgreSQL parses a statement again when they are others.
+    /// The same of those that are not reported.
     public static let otherSettings = [
         "array_nulls", "backslash_quote", "bytea_output", "extra_float_digits", "lc_monetary",
         "timezone_abbreviations", "transform_null_equals", "xmloption",

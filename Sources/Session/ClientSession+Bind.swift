@@ -71,8 +71,9 @@ extension ClientSession {
         let name = bytes.extracting(bind.statement)
         // Nearly always there is nothing to follow.
         if functions == nil, let known = names.found(name), !known.hasFacts,
+            known.meaning.path == parameters.path,
             known.meaning.isFixed
-                || known.meaning.number == parameters.reading && !isReadingInDoubt(server)
+                || known.meaning.literals == parameters.literals && !isReadingInDoubt(server)
         {
             guard !known.isInDoubt, !server.statements.isInDoubt(known.statement) else {
                 return .stalled

@@ -8,7 +8,8 @@ internal import Wire
 extension ClientSession {
     /// How the server would read a text that is sent now.
     func reading(_ server: borrowing ServerSession) -> Reading {
-        isReadingInDoubt(server) ? .inDoubt : .settings(parameters.reading)
+        Reading(
+            literals: isReadingInDoubt(server) ? nil : parameters.literals, path: parameters.path)
     }
 
     /// Whether something under way may change what literals mean.
@@ -54,15 +55,14 @@ extension ClientSession {
         _ statement: UInt64, _ meaning: StatementMeaning, _ server: borrowing ServerSession,
         _ store: any StatementStore
     ) -> InternedStatement? {
-        if meaning.isFixed { return nil }
+        let isOfPath = meaning.path == parameters.path
+        if isOfPath, meaning.isFixed { return nil }
         let reading = reading(server)
         // In doubt, a server that has it knows what it meant.
-        if reading == .inDoubt
-            ? server.statements.contains(statement)
-            : StatementMeaning(reading) == meaning
-        {
-            return nil
-        }
+        let isMeant =
+            reading.literals.map { $0 == meaning.literals || meaning.isFixed }
+            ?? server.statements.contains(statement)
+        if isOfPath, isMeant { return nil }
         var definition = ByteBuffer()
         store.appendDefinition(of: statement, to: &definition)
         return store.intern(

@@ -299,9 +299,13 @@ extension ClientSession {
             server.expect(Expectation(.close, changesUnnamed: true))
             return .pass
         }
-        if isInDoubt(bytes.extracting(nameRange), server) { return .stalled }
-        // The server keeps the statement for others; only the client's name goes.
-        names.closed(bytes.extracting(nameRange))
+        let name = bytes.extracting(nameRange)
+        if isInDoubt(name, server) { return .stalled }
+        // The server keeps the statement for others, if anybody may share it.
+        if let known = names.found(name), !known.meaning.isShared {
+            server.dropStatement(known.statement, toServer: &toServer, bytes: bytes)
+        }
+        names.closed(name)
         server.expect(
             Expectation(.close, .synthesise, changesNames: true), of: &self,
             toClient: &toClient, bytes: bytes, store: store)

@@ -16,7 +16,9 @@ public final class ParameterState: Sendable {
     let isUTF8: Bool
     /// Stands for the values that decide what literals mean; above 2. Differs from one run of the
     /// process to the next, so that nobody can make two that are the same.
-    public let reading: UInt64
+    public let literals: UInt64
+    /// Stands for those that decide what names mean, in the same way.
+    public let path: UInt64
 
     public init(reported: [String: String], extra: [String: String], isProven: Bool) {
         self.reported = reported
@@ -28,7 +30,13 @@ public final class ParameterState: Sendable {
         for name in TextMeaning.reportedSettings + TextMeaning.otherSettings {
             hasher.combine(reported[name] ?? extra[name])
         }
-        reading = UInt64(bitPattern: Int64(hasher.finalize())) | 4
+        literals = UInt64(bitPattern: Int64(hasher.finalize())) | 4
+        hasher = Hasher()
+        hasher.combine(reported["search_path"] ?? extra["search_path"])
+        // "$user" is in it as a rule.
+        hasher.combine(reported["session_authorization"])
+        hasher.combine(extra["role"])
+        path = UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
     public static let empty = ParameterState(reported: [:], extra: [:], isProven: true)

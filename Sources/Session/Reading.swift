@@ -1,10 +1,15 @@
 /// How a server reads a text that a session sends: two clients share a prepared statement only if
 /// its text means the same to both.
-public enum Reading: Equatable, Sendable {
-    /// Under these settings: `ParameterState.reading`.
-    case settings(UInt64)
-    /// Nobody knows, because a SET is under way.
-    case inDoubt
+public struct Reading: Equatable, Sendable {
+    /// `ParameterState.literals`; nil = nobody knows, because a SET is under way.
+    public let literals: UInt64?
+    /// `ParameterState.path`.
+    public let path: UInt64
+
+    public init(literals: UInt64?, path: UInt64) {
+        self.literals = literals
+        self.path = path
+    }
 }
 
 /// A statement in the store, as a client uses it.
@@ -21,30 +26,33 @@ public struct InternedStatement: Sendable {
     }
 }
 
-/// For which sessions a statement means what it says; as a number, because it is compared with
+/// For which sessions a statement means what it says; as numbers, because they are compared with
 /// every Bind.
 public struct StatementMeaning: Equatable, Sendable {
-    public let number: UInt64
+    /// Of what its literals mean; below 3 = `constant`, `ofMoment`, `inDoubt`.
+    public let literals: UInt64
+    /// Of what its names mean, and so of its parameters' types.
+    public let path: UInt64
 
     /// The same for all.
-    public static let constant = StatementMeaning(number: 0)
+    public static let constant: UInt64 = 0
     /// That of the Parse alone: nobody shares it.
-    public static let ofMoment = StatementMeaning(number: 1)
+    public static let ofMoment: UInt64 = 1
     /// The same, until it is known which settings held.
-    public static let inDoubt = StatementMeaning(number: 2)
+    public static let inDoubt: UInt64 = 2
 
-    private init(number: UInt64) { self.number = number }
-
-    /// Its text depends on settings, and is read so.
-    public init(_ reading: Reading) {
-        switch reading {
-        case .settings(let number): self.number = number
-        case .inDoubt: self = .inDoubt
-        }
+    public init(literals: UInt64, path: UInt64) {
+        self.literals = literals
+        self.path = path
     }
 
-    /// Whether it is never another, whatever settings hold.
-    @inline(__always) public var isFixed: Bool { number < 2 }
+    /// Its literals depend on settings, and are read so.
+    public init(_ reading: Reading) {
+        self.init(literals: reading.literals ?? Self.inDoubt, path: reading.path)
+    }
+
+    /// Whether its literals are never others, whatever settings hold.
+    @inline(__always) public var isFixed: Bool { literals < 2 }
     /// Whether all who read as `self` says may use one statement.
-    public var isShared: Bool { self == .constant || number > 2 }
+    public var isShared: Bool { literals == Self.constant || literals > Self.inDoubt }
 }

@@ -42,7 +42,8 @@ final class SharedStatements: Sendable {
 
     func meaning(of statement: UInt64) -> StatementMeaning {
         table.withLock { table in
-            table.place(of: statement).map { table.places[$0].meaning } ?? .constant
+            table.place(of: statement).map { table.places[$0].meaning }
+                ?? StatementMeaning(literals: StatementMeaning.constant, path: 0)
         }
     }
 
@@ -81,12 +82,13 @@ final class WorkerStatements: StatementStore {
         // Read outside of the lock.
         let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount)
         let text = 0..<(end ?? definition.byteCount)
-        let meaning: StatementMeaning =
+        let literals =
             switch TextMeaning(definition, in: text) {
-            case .constant: .constant
-            case .ofSettings: wanted
-            case .ofMoment: .ofMoment
+            case .constant: StatementMeaning.constant
+            case .ofSettings: wanted.literals
+            case .ofMoment: StatementMeaning.ofMoment
             }
+        let meaning = StatementMeaning(literals: literals, path: wanted.path)
         return shared.add(
             definition, isFromSQL: isFromSQL, meaning, read(definition, in: text))
     }

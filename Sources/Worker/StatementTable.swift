@@ -8,7 +8,7 @@ struct StatementTable: Sendable {
         var facts: SharedFacts?
         var hash: UInt64 = 0
         var isFromSQL = false
-        var meaning = StatementMeaning.constant
+        var meaning = StatementMeaning(literals: StatementMeaning.constant, path: 0)
         /// 0 = the place is free.
         var useCount = 0
         /// How often it was taken.
@@ -43,8 +43,8 @@ struct StatementTable: Sendable {
 
     private func bucket(of hash: UInt64) -> Int { Int(hash & UInt64(buckets.count - 1)) }
 
-    /// Adds a use of the statement with this definition, if there is one that means the same under
-    /// all settings, or what it means under those of `meaning`. Returns its place.
+    /// Adds a use of the statement with this definition, if there is one of the same path whose
+    /// literals are the same under all settings, or under those of `meaning`. Returns its place.
     mutating func use(
         _ definition: borrowing RawSpan, _ isFromSQL: Bool, _ meaning: StatementMeaning,
         _ hash: UInt64
@@ -52,7 +52,8 @@ struct StatementTable: Sendable {
         var place = Int(buckets[bucket(of: hash)])
         while place >= 0 {
             if places[place].hash == hash, places[place].isFromSQL == isFromSQL,
-                places[place].meaning == .constant
+                places[place].meaning.path == meaning.path,
+                places[place].meaning.literals == StatementMeaning.constant
                     || places[place].meaning == meaning && meaning.isShared,
                 places[place].definition.equals(definition)
             {

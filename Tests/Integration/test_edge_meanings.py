@@ -9,7 +9,7 @@ import random
 
 import pytest
 from support.postgres import PASSWORDS
-from support.wire import SYNC, Client, bind, error_code, execute, parse, query, values
+from support.wire import SYNC, Client, bind, close, error_code, execute, parse, query, values
 
 MEANINGS = {
     "TimeZone": (
@@ -136,6 +136,35 @@ def test_a_statement_means_what_the_settings_say_when_it_is_used(pooler, connect
             assert values(client.until_ready()) == [(value,)]
 
 
+PATHS = """
+drop schema if exists meaning_a cascade; drop schema if exists meaning_b cascade;
+create schema meaning_a; create schema meaning_b;
+create table meaning_a.things (key int, other text); create table meaning_b.things (key text);
+insert into meaning_a.things values (1, 'a'); insert into meaning_b.things values ('one');
+grant usage on schema meaning_a, meaning_b to app;
+grant select on all tables in schema meaning_a, meaning_b to app;
+"""
+
+
+@pytest.mark.parametrize("how", ["login", "SET"])
+def test_parameters_are_of_the_types_that_the_own_path_gives_them(pooler, connect, postgres, how):
+    """The first Parse settles the types of parameters; another schema's may be others."""
+    postgres.sql(PATHS)
+    clients = []
+    for path in ("meaning_a", "meaning_b"):
+        client = connect(pooler.port, **({"search_path": path} if how == "login" else {}))
+        if how == "SET":
+            client.ask(f"set search_path = {path}")
+        clients.append(client)
+    for client in clients:
+        client.send(parse("select * from things where key = $1", "q"), SYNC)
+        client.until_ready()
+    for _ in range(3):
+        for client, key, row in zip(clients, ("1", "one"), ((b"1", b"a"), (b"one",)), strict=True):
+            client.send(bind([key], "q"), execute(), SYNC)
+            assert values(client.until_ready()) == [row]
+
+
 def test_texts_without_strings_are_shared_whatever_the_settings(pooler, connect):
     """Parsed once for all, as the console counts."""
     for zone in ("UTC", "Asia/Tokyo", "America/Lima"):
@@ -147,3 +176,17 @@ def test_texts_without_strings_are_shared_whatever_the_settings(pooler, connect)
     other = connect(pooler.port)
     other.send(query("select count(*) from pg_prepared_statements where statement like '%41'"))
     assert values(other.until_ready()) == [(b"1",)]
+
+
+def test_what_nobody_shares_goes_with_its_name(pooler, connect):
+    """Otherwise each Parse would leave a copy on the server."""
+    client = connect(pooler.port)
+    count = "select count(*) from pg_prepared_statements where statement like '%''today%'"
+    for number in range(5):
+        client.send(parse("select 'today'::date", f"q{number}"), SYNC)
+        client.until_ready()
+    assert values(client.ask(count)) == [(b"5",)]
+    for number in range(5):
+        client.send(close("S", f"q{number}"), SYNC)
+        client.until_ready()
+    assert values(client.ask(count)) == [(b"0",)]

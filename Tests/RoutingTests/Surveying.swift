@@ -58,10 +58,13 @@ final class Texts: StatementStore {
             $0.append(bytes)
             return UInt64($0.count * 2)
         }
-        return InternedStatement(statement, facts(of: statement), .constant)
+        return InternedStatement(
+            statement, facts(of: statement), StatementMeaning(literals: 0, path: reading.path))
     }
 
-    func meaning(of statement: UInt64) -> StatementMeaning { .constant }
+    func meaning(of statement: UInt64) -> StatementMeaning {
+        StatementMeaning(literals: 0, path: 0)
+    }
 
     func retain(_ statement: UInt64) {}
     func release(_ statement: UInt64) {}

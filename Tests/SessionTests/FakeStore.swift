@@ -33,12 +33,14 @@ final class FakeStore: StatementStore {
     ) -> InternedStatement {
         let bytes = definition.array()
         let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount) ?? 0
-        let meaning: StatementMeaning =
+        let wanted = StatementMeaning(reading)
+        let literals =
             switch TextMeaning(definition, in: 0..<end) {
-            case .constant: .constant
-            case .ofSettings: StatementMeaning(reading)
-            case .ofMoment: .ofMoment
+            case .constant: StatementMeaning.constant
+            case .ofSettings: wanted.literals
+            case .ofMoment: StatementMeaning.ofMoment
             }
+        let meaning = StatementMeaning(literals: literals, path: wanted.path)
         let statement = table.withLock { table in
             let known = table.entries.first {
                 $0.value.definition == bytes && ($0.key & 1 == 1) == isFromSQL
@@ -57,11 +59,12 @@ final class FakeStore: StatementStore {
     }
 
     func intern(_ definition: borrowing RawSpan, isFromSQL: Bool) -> UInt64 {
-        intern(definition, isFromSQL: isFromSQL, reading: .settings(4)).statement
+        let reading = Reading(literals: 4, path: 0)
+        return intern(definition, isFromSQL: isFromSQL, reading: reading).statement
     }
 
     func meaning(of statement: UInt64) -> StatementMeaning {
-        table.withLock { $0.entries[statement]?.meaning ?? .constant }
+        table.withLock { $0.entries[statement]?.meaning } ?? StatementMeaning(literals: 0, path: 0)
     }
 
     func facts(of statement: UInt64) -> SharedFacts? {

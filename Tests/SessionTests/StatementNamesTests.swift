@@ -25,7 +25,10 @@ import Testing
     }
 
     private func parse(_ name: [UInt8], as statement: UInt64, _ names: inout StatementNames) {
-        name.withRawSpan { names.parsed($0, as: InternedStatement(statement, nil, .constant)) }
+        name.withRawSpan {
+            names.parsed(
+                $0, as: InternedStatement(statement, nil, StatementMeaning(literals: 0, path: 0)))
+        }
     }
 
     private func close(_ name: String, _ names: inout StatementNames) {

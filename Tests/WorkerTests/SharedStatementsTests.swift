@@ -12,8 +12,9 @@ import Testing
 
     init() { statements = WorkerStatements(shared) }
 
-    private func intern(_ text: String, _ reading: Reading = .settings(4)) -> UInt64 {
-        Array(text.utf8).withRawSpan {
+    private func intern(_ text: String, _ literals: UInt64? = 4, path: UInt64 = 0) -> UInt64 {
+        let reading = Reading(literals: literals, path: path)
+        return Array(text.utf8).withRawSpan {
             statements.intern($0, isFromSQL: false, reading: reading).statement
         }
     }
@@ -34,16 +35,19 @@ import Testing
 
     @Test func `a text that means something else is another statement`() {
         let plain = "SELECT a FROM t WHERE k = $1 AND n = 5"
-        #expect(intern(plain) == intern(plain, .settings(5)))
-        #expect(intern(plain) == intern(plain, .inDoubt))
+        #expect(intern(plain) == intern(plain, 5))
+        #expect(intern(plain) == intern(plain, nil))
+        #expect(intern(plain) != intern(plain, path: 1))
         let dated = "SELECT '2026-01-01'::timestamptz"
         #expect(intern(dated) == intern(dated))
-        #expect(intern(dated) != intern(dated, .settings(5)))
-        #expect(intern(dated, .inDoubt) != intern(dated))
-        #expect(intern(dated, .inDoubt) != intern(dated, .inDoubt))
+        #expect(intern(dated) != intern(dated, 5))
+        #expect(intern(dated) != intern(dated, path: 1))
+        #expect(intern(dated, nil) != intern(dated))
+        #expect(intern(dated, nil) != intern(dated, nil))
         #expect(intern("SELECT 'today'::date") != intern("SELECT 'today'::date"))
-        #expect(statements.meaning(of: intern(dated, .settings(6))) == .init(.settings(6)))
-        #expect(statements.meaning(of: intern(plain)) == .constant)
+        #expect(statements.meaning(of: intern(dated, 6)).literals == 6)
+        #expect(statements.meaning(of: intern(plain, path: 7)).path == 7)
+        #expect(statements.meaning(of: intern(plain)).literals == StatementMeaning.constant)
         #expect(statements.meaning(of: intern("SELECT 'now'")).isFixed)
     }
 
@@ -100,7 +104,9 @@ import Testing
                 for round in 0..<2000 {
                     let text = Array("SELECT \(round % 7)".utf8)
                     let statement = text.withRawSpan {
-                        statements.intern($0, isFromSQL: false, reading: .settings(4)).statement
+                        statements.intern(
+                            $0, isFromSQL: false, reading: Reading(literals: 4, path: 0)
+                        ).statement
                     }
                     statements.retain(statement)
                     statements.release(statement)
