@@ -6,7 +6,7 @@ internal import Bytes
 public enum TextMeaning: Sendable {
     /// The same in every session.
     case constant
-    /// It may depend on settings: there is a string, or a byte that is not ASCII.
+    /// It may depend on settings: there is a string, a byte that is not ASCII, or `= NULL`.
     case ofSettings
     /// It depends on when it is parsed, too.
     case ofMoment
@@ -37,6 +37,9 @@ public enum TextMeaning: Sendable {
                 // $1 is a parameter.
                 let next = offset + 1 < range.upperBound ? text.uint8(at: offset + 1) : 0
                 if next &- 0x30 >= 10 { hasStrings = true }
+            case UInt8(ascii: "="):
+                // transform_null_equals makes IS NULL of = NULL.
+                hasStrings = Self.isBesideNull(text, offset, range)
             default: continue
             }
             if hasStrings { break }
@@ -53,6 +56,20 @@ public enum TextMeaning: Sendable {
         }
         self = .ofSettings
     }
+
+    /// Whether NULL stands before or behind the sign at `offset`.
+    private static func isBesideNull(
+        _ text: borrowing RawSpan, _ offset: Int, _ range: Range<Int>
+    ) -> Bool {
+        var behind = offset + 1
+        while behind < range.upperBound, isSpace(text.uint8(at: behind)) { behind += 1 }
+        var before = offset
+        while before > range.lowerBound, isSpace(text.uint8(at: before - 1)) { before -= 1 }
+        return behind + 4 <= range.upperBound && text.hasWord("null", at: behind)
+            || before - 4 >= range.lowerBound && text.hasWord("null", at: before - 4)
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte &- 0x09 < 5 }
 
     private static func isMoment(
         _ text: borrowing RawSpan, _ offset: Int, _ range: Range<Int>

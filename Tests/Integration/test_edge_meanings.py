@@ -26,7 +26,7 @@ MEANINGS = {
     "array_nulls": ("select ('{null}'::text[])[1] is null", ["on", "off"]),
     "extra_float_digits": ("select 'x' || (0.1::float8 + 0.2::float8)::text", ["1", "-3"]),
     "bytea_output": (r"select '\x4142'::bytea::text || 'x'", ["hex", "escape"]),
-    "transform_null_equals": ("select ('a'::text = null) is null", ["off", "on"]),
+    "transform_null_equals": ("select (2 = null) is null", ["off", "on"]),
     "lc_monetary": ("select '$1,000.00'::money::numeric", ["C", "C.UTF-8"]),
 }
 pytestmark = pytest.mark.pgweir_only

@@ -11,7 +11,7 @@ import Testing
 
     @Test(arguments: [
         "", "select 1", "select $1, $22::int from \"A b\" where n = 1.5e3 -- why",
-        "select now(), current_date from today",
+        "select now(), current_date from today", "select a = $1 from t where b is null",
     ])
     func `without strings it is the same everywhere`(text: String) {
         #expect(meaning(text) == .constant)
@@ -20,7 +20,7 @@ import Testing
     @Test(arguments: [
         "select '1'", "select $$a$$", "select $a$x$a$", "select E'a'", "select U&'a'", "select '",
         "select ä", "select a$", "select 'known', now(), snow, nowhere, today_1, 'yesterdays'",
-        "select now(''), 'x'",
+        "select now(''), 'x'", "select 1 where a = NULL", "select null\n= a", "select a=null",
     ])
     func `a string may depend on settings`(text: String) {
         #expect(meaning(text) == .ofSettings)
