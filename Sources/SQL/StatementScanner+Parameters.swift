@@ -39,7 +39,7 @@ extension StatementScanner {
     }
 
     private mutating func noteLocal(_ name: String) {
-        if TextMeaning.settings.contains(name) { touchLocally([name]) }
+        if TextMeaning.numbers[name] != nil { touchLocally([name]) }
     }
 
     /// The value follows; only DEFAULT matters.

@@ -21,7 +21,11 @@ public enum TextMeaning: Sendable {
         "timezone_abbreviations", "transform_null_equals", "xmloption",
     ]
 
-    public static let settings = Set(reportedSettings + otherSettings)
+    /// A number for each of both, below 16.
+    public static let numbers = Dictionary(
+        uniqueKeysWithValues: (reportedSettings + otherSettings).enumerated().map {
+            ($0.element, $0.offset)
+        })
 
     /// What stands for the time at which it is read. Source: PostgreSQL documentation, "Date/Time
     /// Types", special values.

@@ -9,8 +9,9 @@ public struct SessionTraces: Sendable {
     public internal(set) var suspected: Suspicions = []
     /// Parameters to be asked about; true = what the text did to it last was to reset it.
     var touched: [String: Bool] = [:]
-    /// Set until the transaction ends, of those that decide how literals are read.
-    private(set) var localParameters: Set<String> = []
+    /// Set until the transaction ends, of those that decide how literals are read: a bit for each
+    /// of `TextMeaning.numbers`.
+    private var localSettings: UInt16 = 0
     /// Everything was reset since the server was linked.
     var wasReset = false
     /// What the server has of this client's that cannot be taken elsewhere.
@@ -42,7 +43,9 @@ public struct SessionTraces: Sendable {
                 .sequenceReads, .sequenceWrites, .creations, .removals, .wholeDatabases,
                 .definitions, .localReadings,
             ]))
-        if suspicions.contains(.localReadings) { localParameters.formUnion(facts.localParameters) }
+        if suspicions.contains(.localReadings) {
+            facts.localParameters.forEach { touchLocally($0) }
+        }
         if suspicions.contains(.definitions) { definesFunctions = true }
         // What holds the server may be gone now: it is asked again.
         if suspicions.contains(.removals), !pins.isEmpty || isAsked {
@@ -71,23 +74,26 @@ public struct SessionTraces: Sendable {
     }
 
     mutating func touchLocally(_ name: String) {
-        if TextMeaning.settings.contains(name) { localParameters.insert(name) }
+        if let number = TextMeaning.numbers[name] { localSettings |= 1 << number }
     }
 
     /// The client has no server any more.
     mutating func unlinked(inTransaction: Bool) {
         hasWrittenSequences = false
-        if !localParameters.isEmpty, !inTransaction { localParameters.removeAll() }
+        if !inTransaction { localSettings = 0 }
     }
 
     /// Whether any parameter was set whose value is not known.
     var hasSetParameters: Bool {
-        !suspected.isDisjoint(with: [.parameters, .anyParameter]) || !localParameters.isEmpty
+        !suspected.isDisjoint(with: [.parameters, .anyParameter]) || localSettings != 0
     }
 
     /// Whether one of `names` is such a parameter.
     func mayHaveSet(anyOf names: [String]) -> Bool {
-        names.contains { touched[$0] != nil || localParameters.contains($0) }
+        names.contains { name in
+            touched[name] != nil
+                || TextMeaning.numbers[name].map { localSettings >> $0 & 1 == 1 } ?? false
+        }
     }
 
     mutating func suspectAnything() { suspected.formUnion(.anything) }

@@ -8,7 +8,6 @@ import random
 import threading
 import time
 
-import psycopg
 import pytest
 from support.asking import Asker, ask_all
 from support.postgres import PASSWORDS
@@ -35,19 +34,10 @@ def running(postgres, more="", **settings):
     shards = Shards(postgres, **settings)
     try:
         if more:
-            change(shards, more)
+            shards.reload(more)
         yield shards
     finally:
         shards.stop()
-
-
-def change(shards, more):
-    """RELOAD with `more` behind the configuration; returns once it is answered."""
-    shards.pooler.more = shards.configuration(more)
-    shards.pooler.write()
-    uri = shards.pooler.uri("pgweir", "admin")
-    with psycopg.connect(uri, autocommit=True, prepare_threshold=None) as console:
-        console.execute("reload")
 
 
 def open_client(shards, database="app", user="app", **more):
@@ -107,7 +97,7 @@ def test_after_a_reload_nobody_writes_where_the_old_map_said(postgres):
         for round in range(1, 9):
             time.sleep(0.15)
             home = round % 2
-            change(shards, placed(*moving, shard=f"s{home}"))
+            shards.reload(placed(*moving, shard=f"s{home}"))
             homes.append(home)
             epoch[0] = round
         time.sleep(0.15)
@@ -151,7 +141,7 @@ def test_what_is_sent_after_the_answer_to_reload_follows_the_new_map(postgres):
         assert values(busy.ask(where)) == [(b"app_0",)]
         waiting.send(query(where))
         time.sleep(0.1)
-        change(shards, placed(tenant, shard="s1"))
+        shards.reload(placed(tenant, shard="s1"))
         assert values(busy.ask(where)) == [(b"app_0",)]
         busy.ask("commit")
         assert values(pinned.ask(where)) == [(b"app_1",)]

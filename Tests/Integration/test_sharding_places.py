@@ -6,9 +6,7 @@ import os
 import random
 import threading
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 from support.postgres import PASSWORDS
 from support.processes import wait_until
 from support.shards import Shards
@@ -34,20 +32,7 @@ class Moving(Shards):
         self.move(place)
 
     def move(self, place):
-        """RELOAD with another place; returns once it is answered."""
-        self.pooler.more = self.configuration(self.section(place))
-        self.pooler.write()
-        self.command("reload")
-
-    def console(self):
-        uri = self.pooler.uri("pgweir", "admin")
-        return psycopg.connect(
-            uri, autocommit=True, prepare_threshold=None, row_factory=dict_row
-        )
-
-    def command(self, command):
-        with self.console() as console:
-            console.execute(command)
+        self.reload(self.section(place))
 
     def section(self, place):
         other = f"""

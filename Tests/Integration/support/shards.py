@@ -1,5 +1,8 @@
 """A cluster of two shards: two databases of one PostgreSQL, which also says what belongs where."""
 
+import psycopg
+from psycopg.rows import dict_row
+
 from .pooler import Pooler
 
 SCHEMA = """
@@ -78,6 +81,21 @@ host = "127.0.0.1"
             + f"port = {self.postgres.port}\ndbname = \"app\"\n"
             + more
         )
+
+    def reload(self, more):
+        """RELOAD with `more` behind the configuration; returns once it is answered."""
+        self.pooler.more = self.configuration(more)
+        self.pooler.write()
+        self.command("reload")
+
+    def console(self):
+        uri = self.pooler.uri("pgweir", "admin")
+        return psycopg.connect(uri, autocommit=True, prepare_threshold=None, row_factory=dict_row)
+
+    def command(self, command):
+        """Has the console do it; returns once it is answered."""
+        with self.console() as console:
+            console.execute(command)
 
     def home(self, tenant):
         """The shard of a tenant, as PostgreSQL says."""
