@@ -46,8 +46,7 @@ extension ClientSession {
         if let known = names.entry(name) {
             return parseAgain(
                 reread(known, server, store), definition, server: &server, toServer: &toServer,
-                bytes: bytes,
-                store: store)
+                bytes: bytes, store: store)
         }
         if mustAwaitHandover(definition, bytes, server) { return .stalled }
         let made = intern(definition, bytes, server, store)

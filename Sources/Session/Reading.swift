@@ -1,3 +1,6 @@
+internal import Bytes
+internal import SQL
+
 /// How a server reads a text that a session sends: two clients share a prepared statement only if
 /// its text means the same to both.
 public struct Reading: Equatable, Sendable {
@@ -46,9 +49,18 @@ public struct StatementMeaning: Equatable, Sendable {
         self.path = path
     }
 
-    /// Its literals depend on settings, and are read so.
+    /// That of a text whose literals depend on settings.
     public init(_ reading: Reading) {
         self.init(literals: reading.literals ?? Self.inDoubt, path: reading.path)
+    }
+
+    /// That of the text in `range`, which is read so.
+    public init(of text: borrowing RawSpan, in range: Range<Int>, _ reading: Reading) {
+        switch TextMeaning(text, in: range) {
+        case .constant: self.init(literals: Self.constant, path: reading.path)
+        case .ofSettings: self.init(reading)
+        case .ofMoment: self.init(literals: Self.ofMoment, path: reading.path)
+        }
     }
 
     /// Whether its literals are never others, whatever settings hold.

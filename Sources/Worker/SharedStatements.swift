@@ -82,13 +82,7 @@ final class WorkerStatements: StatementStore {
         // Read outside of the lock.
         let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount)
         let text = 0..<(end ?? definition.byteCount)
-        let literals =
-            switch TextMeaning(definition, in: text) {
-            case .constant: StatementMeaning.constant
-            case .ofSettings: wanted.literals
-            case .ofMoment: StatementMeaning.ofMoment
-            }
-        let meaning = StatementMeaning(literals: literals, path: wanted.path)
+        let meaning = StatementMeaning(of: definition, in: text, reading)
         return shared.add(
             definition, isFromSQL: isFromSQL, meaning, read(definition, in: text))
     }

@@ -33,14 +33,7 @@ final class FakeStore: StatementStore {
     ) -> InternedStatement {
         let bytes = definition.array()
         let end = definition.firstOffset(of: 0, in: 0..<definition.byteCount) ?? 0
-        let wanted = StatementMeaning(reading)
-        let literals =
-            switch TextMeaning(definition, in: 0..<end) {
-            case .constant: StatementMeaning.constant
-            case .ofSettings: wanted.literals
-            case .ofMoment: StatementMeaning.ofMoment
-            }
-        let meaning = StatementMeaning(literals: literals, path: wanted.path)
+        let meaning = StatementMeaning(of: definition, in: 0..<end, reading)
         let statement = table.withLock { table in
             let known = table.entries.first {
                 $0.value.definition == bytes && ($0.key & 1 == 1) == isFromSQL
